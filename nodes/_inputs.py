@@ -1,0 +1,135 @@
+"""Inputs that several nodes share, and what their values mean."""
+
+from __future__ import annotations
+
+import re
+
+from comfy_api.latest import io
+
+from ..py.core.errors import TemporalAttentionError
+from ..py.core.events import Branch
+from ..py.core.intervention import Window
+from ..py.core.store import RUNS, Found
+from ..py.techniques.estimator import NAMES, Estimator
+
+CATEGORY = "temporal attention"
+DIAGNOSTICS = f"{CATEGORY}/diagnostics"
+
+Trace = io.Custom("TA_TRACE")
+
+BOTH = "cond and uncond"
+BRANCHES = {BOTH: None, "cond only": Branch.COND, "uncond only": Branch.UNCOND}
+
+
+def window_inputs(end: float = 1.0) -> list[io.Input]:
+    """start_percent and end_percent, the host's own measure of a run."""
+    common = {"min": 0.0, "max": 1.0, "step": 0.01}
+    return [
+        io.Float.Input(
+            "start_percent",
+            default=0.0,
+            advanced=True,
+            tooltip="Where in the run it begins, 0 = first step. The same measure as the percents of the built-in nodes.",
+            **common,
+        ),
+        io.Float.Input("end_percent", default=end, advanced=True, tooltip="Where in the run it ends, 1 = last step.", **common),
+    ]
+
+
+def window(start_percent: float, end_percent: float) -> Window:
+    """The window of `window_inputs`."""
+    return Window(start_percent, end_percent)
+
+
+def blocks_input() -> io.Input:
+    """Block numbers as text."""
+    return io.String.Input(
+        "blocks",
+        default="",
+        advanced=True,
+        placeholder="all",
+        tooltip="Blocks of the network to act on, counted from 0, such as 0-9, 12, 20-29. Empty = all blocks.",
+    )
+
+
+def branch_input(verb: str) -> io.Input:
+    """Which side of classifier-free guidance is meant."""
+    return io.Combo.Input(
+        "branch",
+        options=list(BRANCHES),
+        default=BOTH,
+        advanced=True,
+        tooltip=f"{verb} the conditional (positive prompt) side of guidance, the unconditional (negative) side, or both.",
+    )
+
+
+def estimator_inputs() -> list[io.Input]:
+    """How frame attention is measured."""
+    return [
+        io.Combo.Input(
+            "estimator",
+            options=list(NAMES),
+            default=NAMES[0],
+            advanced=True,
+            tooltip="How the frame-to-frame attention is measured. same_position: each position over its frames (what the "
+            "published results used). pooled: mean query and key of each frame (cheapest). exact: the true share of "
+            "attention between frames, from sampled rows (slowest).",
+        ),
+        io.Int.Input(
+            "rows",
+            default=4,
+            min=1,
+            max=4096,
+            advanced=True,
+            tooltip="Query rows that the exact estimator samples in each frame. More = less noise, more time.",
+        ),
+    ]
+
+
+def estimator(estimator: str, rows: int) -> Estimator:
+    """The estimator of `estimator_inputs`."""
+    return Estimator(estimator, rows)
+
+
+def numbers(text: str, what: str) -> frozenset[int] | None:
+    """'0-3, 7' -> {0, 1, 2, 3, 7}; empty text -> None, which means all. `what` names the numbers in the error."""
+    chosen: set[int] = set()
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        match = re.fullmatch(r"(\d+)(?:\s*-\s*(\d+))?", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if first > last:
+            raise TemporalAttentionError(
+                f"{what} such as 0-9, 12 (or nothing, for all)", repr(part), "Write ranges upwards, separated by commas."
+            )
+        chosen.update(range(first, last + 1))
+    return frozenset(chosen) or None
+
+
+def trace_inputs() -> list[io.Input]:
+    """The trace, and the latent that says which run is meant."""
+    return [
+        Trace.Input("trace", tooltip="The trace of a Trace Attention node."),
+        io.Latent.Input(
+            "samples",
+            tooltip="The latent that the traced sampler returned. It makes this node wait for the sampler and tells it which "
+            "run to draw.",
+        ),
+    ]
+
+
+def traced_run(trace, samples: dict) -> Found:
+    """The run behind `trace_inputs`. Raises TemporalAttentionError where nothing was traced yet."""
+    found = RUNS.find(samples["samples"], trace)
+    if found is None:
+        raise TemporalAttentionError(
+            "a TRACE with a run in it",
+            "one without any",
+            "Connect the MODEL of the same Trace Attention node to the sampler, and the sampler's LATENT to samples. If both "
+            "are so, the run is older than the last 8: change the sampler's seed to run it again.",
+        )
+    return found
+
+
+def provenance(found: Found) -> str:
+    """What a picture's title says where the latent did not identify the run."""
+    return "" if found.exact else " (the newest traced run: no run returned this very latent)"

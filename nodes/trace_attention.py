@@ -1,0 +1,46 @@
+"""Node: Trace Attention."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..py.core.intervention import Where
+from ..py.host.attach import attach
+from ..py.techniques.record import FrameAttentionRecorder
+from . import _inputs as shared
+
+
+class TraceAttentionNode(io.ComfyNode):
+    """MODEL -> MODEL that is watched, and the TRACE from which pictures are drawn."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Inputs, outputs and texts of the node."""
+        return io.Schema(
+            node_id="TA_TraceAttention",
+            display_name="Trace Attention",
+            category=shared.DIAGNOSTICS,
+            description="Watches how much each frame attends to each other one while the model samples. It only looks: the "
+            "video is bit-identical to one without it. It sees what all techniques on the model do, wherever it stands.",
+            search_aliases=["record attention", "attention map", "spectral tension", "diagnostics"],
+            inputs=[
+                io.Model.Input("model", tooltip="A video model, with or without techniques on it."),
+                *shared.window_inputs(),
+                shared.blocks_input(),
+                *shared.estimator_inputs(),
+            ],
+            outputs=[
+                io.Model.Output(display_name="model", tooltip="The watched model: connect it to the sampler."),
+                shared.Trace.Output(display_name="trace", tooltip="For the nodes that draw, together with the sampler's latent."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, model, start_percent, end_percent, blocks, estimator, rows) -> io.NodeOutput:
+        """Attaches the recorder to a clone of the model."""
+        recorder = FrameAttentionRecorder(
+            estimator=shared.estimator(estimator, rows),
+            window=shared.window(start_percent, end_percent),
+            where=Where(blocks=shared.numbers(blocks, "block numbers")),
+        )
+        return io.NodeOutput(attach(model, recorder), recorder)

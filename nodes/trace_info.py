@@ -1,0 +1,43 @@
+"""Node: Trace Info."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..py.views.report import trace_report
+from . import _inputs as shared
+
+
+class TraceInfoNode(io.ComfyNode):
+    """TRACE -> STRING: what was seen, done and skipped."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Inputs, outputs and texts of the node."""
+        return io.Schema(
+            node_id="TA_TraceInfo",
+            display_name="Trace Info",
+            category=shared.DIAGNOSTICS,
+            description="Says in words what a traced run did: how many calls were seen, how many were active, whether tension "
+            "fell, where it is worst, what was skipped and why. Connect it to Preview as Text.",
+            search_aliases=["attention report", "spectral tension", "why no effect"],
+            inputs=[
+                *shared.trace_inputs(),
+                io.Float.Input(
+                    "active_threshold",
+                    default=0.03,
+                    min=0.0,
+                    max=1.0,
+                    step=0.001,
+                    advanced=True,
+                    tooltip="A call counts as active where |gamma - 1| is above this (the paper: 0.03).",
+                ),
+            ],
+            outputs=[io.String.Output(display_name="report", tooltip="Plain text, one fact a line.")],
+        )
+
+    @classmethod
+    def execute(cls, trace, samples, active_threshold) -> io.NodeOutput:
+        """Reports on the run that returned `samples`."""
+        found = shared.traced_run(trace, samples)
+        return io.NodeOutput(trace_report(found.trace, active_threshold, shared.provenance(found)))

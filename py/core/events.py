@@ -1,0 +1,166 @@
+"""What an intervention is shown: where it is in the network, when it is in the run, and the tensors of one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from torch import Tensor
+
+
+class Branch(Enum):
+    """Which side of classifier-free guidance a batch row belongs to."""
+
+    COND = "cond"
+    UNCOND = "uncond"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One attention of one block.
+
+    `kind` is "self" (video on video), "cross" (video on other tokens), "joint" (video and text in one sequence) or
+    "temporal" (each position over its frames). `keys` says what a cross-attention reads: "text" or "image".
+    """
+
+    block: int
+    blocks: int
+    kind: str
+    keys: str = "video"
+
+    @property
+    def depth(self) -> float:
+        """Place of the block in the network: 0 = first, 1 = last (0 for a network of one block)."""
+        return self.block / max(self.blocks - 1, 1)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How the video lies in a token sequence: `frames` x `height` x `width` tokens, row-major, from token `start` on.
+
+    `tokens` is the length of the whole sequence, reference and text tokens included.
+    """
+
+    frames: int
+    height: int
+    width: int
+    tokens: int
+    start: int = 0
+
+    @property
+    def spatial(self) -> int:
+        """Tokens of one frame (S)."""
+        return self.height * self.width
+
+    @property
+    def video(self) -> slice:
+        """The video tokens of the sequence."""
+        return slice(self.start, self.start + self.frames * self.spatial)
+
+    def by_frame(self, x: Tensor) -> Tensor:
+        """[B, H, L, D] -> its video tokens as [B, H, F, S, D] (a view)."""
+        return x[:, :, self.video].unflatten(2, (self.frames, self.spatial))
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where the run is.
+
+    `index` of `total` steps of this sampler, the current `sigma`, `progress` (the p whose
+    `model_sampling.percent_to_sigma(p)` is sigma: the host's own start/end percents) and `noise`
+    (share of noise in the latent: 1 = pure noise).
+    """
+
+    index: int
+    total: int
+    sigma: float
+    progress: float
+    noise: float
+
+
+@dataclass(frozen=True)
+class Forward:
+    """One call of the network: its step, its token grid and whose each batch row is.
+
+    `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
+    """
+
+    step: Step
+    grid: Grid
+    branches: tuple[Branch, ...]
+    samples: tuple[int, ...]
+    frames: tuple[int, ...] | None = None
+
+    def rows(self, branch: Branch | None) -> tuple[int, ...]:
+        """The batch rows of a branch (None = all)."""
+        return tuple(i for i, b in enumerate(self.branches) if branch is None or b is branch)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A value that somebody wants on the trace: one entry along its first axis for each batch row in `rows`."""
+
+    name: str
+    rows: tuple[int, ...]
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class CallNotes:
+    """All notes of one attention call or block output."""
+
+    site: Site
+    forward: Forward
+    notes: list[Note]
+
+
+Kernel = Callable[["Attention"], Tensor]
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One attention call: q [B, H, Lq, D], k and v [B, H, Lk, D], an additive `bias` or None, the score `scale`.
+
+    `rows` are the batch rows of the forward that this call holds. `notes` and `memory` are shared by all edits of a
+    call: values for the trace, and measurements that several interventions may want.
+    """
+
+    site: Site
+    forward: Forward
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    bias: Tensor | None
+    scale: float
+    kernel: Kernel
+    rows: tuple[int, ...]
+    notes: list[Note] = field(default_factory=list)
+    memory: dict = field(default_factory=dict)
+
+    def edit(self, **changes) -> Attention:
+        """A changed copy; nothing is written in place."""
+        return replace(self, **changes)
+
+    def attend(self) -> Tensor:
+        """The model's own attention kernel on this call: [B, H, Lq, D]."""
+        return self.kernel(self)
+
+    def note(self, name: str, value: Tensor) -> None:
+        """Puts a value with one entry a batch row on the trace (it stays on its device until the step ends)."""
+        self.notes.append(Note(name, self.rows, value))
+
+
+@dataclass(frozen=True)
+class Block:
+    """The output of one block: x [B, L, C], in the token order of `forward.grid`, for the batch rows `rows`."""
+
+    site: Site
+    forward: Forward
+    x: Tensor
+    rows: tuple[int, ...]
+    notes: list[Note] = field(default_factory=list)
+
+    def edit(self, **changes) -> Block:
+        """A changed copy; nothing is written in place."""
+        return replace(self, **changes)

@@ -1,0 +1,115 @@
+"""The one way to act on a network: a frozen set of settings with hooks that the pipeline calls."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from .errors import TemporalAttentionError
+from .events import Attention, Block, Branch, CallNotes, Site, Step
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a run in which an intervention acts, in progress p: start <= p <= end."""
+
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self):
+        if not 0.0 <= self.start <= self.end <= 1.0:
+            raise TemporalAttentionError(
+                "a window with 0 <= start <= end <= 1",
+                f"start {self.start}, end {self.end}",
+                "Set the start percent below the end percent.",
+            )
+
+    def contains(self, step: Step) -> bool:
+        """Is this step inside the window?"""
+        return self.start <= step.progress <= self.end
+
+
+@dataclass(frozen=True)
+class Where:
+    """The attentions and blocks on which an intervention acts: kinds of site, and block numbers (None = all)."""
+
+    kinds: frozenset[str] = frozenset({"self", "joint", "temporal"})
+    blocks: frozenset[int] | None = None
+
+    def matches(self, site: Site) -> bool:
+        """Is this site meant?"""
+        return site.kind in self.kinds and (self.blocks is None or site.block in self.blocks)
+
+    def check(self, blocks: int) -> None:
+        """Raises TemporalAttentionError where a block number is outside a network of `blocks` blocks."""
+        outside = sorted(b for b in self.blocks or () if b >= blocks)
+        if outside:
+            raise TemporalAttentionError(
+                f"block numbers from 0 to {blocks - 1} (this network has {blocks} blocks)",
+                f"block {', '.join(map(str, outside))}",
+                "Change the block range, or leave it empty for all blocks.",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervention:
+    """Base of every technique. A subclass adds its settings as fields and overrides the hooks that it needs.
+
+    Hooks never write into the tensors they are given; an unchanged return means "no change" and costs nothing.
+    """
+
+    window: Window = field(default_factory=Window)
+    where: Where = field(default_factory=Where)
+    branch: Branch | None = None
+
+    @classmethod
+    def neutral(cls) -> Intervention:
+        """Settings with which a run is bit-identical to one without the intervention."""
+        raise NotImplementedError(f"{cls.__name__} must say which settings change nothing")
+
+    def acts(self) -> bool:
+        """False where the settings are neutral: the intervention is then left out of the run."""
+        return True
+
+    def before(self, call: Attention) -> Attention:
+        """Edits q, k, v or the bias before the kernel, so that fused kernels stay in use."""
+        return call
+
+    def after(self, call: Attention, out: Tensor) -> Tensor:
+        """Edits the output [B, H, Lq, D] of an attention."""
+        return out
+
+    def block(self, call: Block) -> Block:
+        """Edits the output of a block."""
+        return call
+
+    def has(self, hook: str) -> bool:
+        """Does this class override the hook `before`, `after`, `block` or `seen`?"""
+        own = getattr(type(self), hook, None)
+        return own is not None and own is not getattr(Observer, hook)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observer(Intervention):
+    """An intervention that only looks. Observers run after all others and see what the kernel really received."""
+
+    @classmethod
+    def neutral(cls) -> Observer:
+        """An observer changes nothing whatever its settings are."""
+        return cls()
+
+    def seen(self, call: Attention, edited: Attention) -> None:
+        """Called after each attention with the call as the model made it and as the kernel received it."""
+
+    def digest(self, calls: list[CallNotes]) -> list[CallNotes]:
+        """Turns the notes of one step into those that are kept: still on the device, but once a step, so it may wait for it."""
+        return calls
+
+
+def finite(name: str, value: float) -> float:
+    """The value, or TemporalAttentionError where it is not a finite number."""
+    if not math.isfinite(value):
+        raise TemporalAttentionError(f"a finite number for {name}", str(value), f"Set {name} to a number such as 0.2.")
+    return value

@@ -1,0 +1,58 @@
+"""Taking some batch rows out of a call and putting their results back, without index tensors (they would make a GPU wait)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from .events import Attention, Block
+
+Call = TypeVar("Call", Attention, Block)
+TENSORS = {Attention: ("q", "k", "v", "bias"), Block: ("x",)}
+
+
+def take(x: Tensor, rows: tuple[int, ...]) -> Tensor:
+    """Rows of x along its first axis; a view where they are neighbours."""
+    first, last = rows[0], rows[-1]
+    if rows == tuple(range(first, last + 1)):
+        return x[first : last + 1]
+    return torch.stack([x[i] for i in rows])
+
+
+def put(x: Tensor, rows: tuple[int, ...], part: Tensor) -> Tensor:
+    """A copy of x in which `rows` are replaced by `part`."""
+    x = x.clone()
+    for i, row in enumerate(rows):
+        x[row] = part[i]
+    return x
+
+
+def take_call(call: Call, rows: tuple[int, ...]) -> Call:
+    """The call as it looks to somebody who may see only `rows` of it."""
+    changes = {name: take(getattr(call, name), rows) for name in TENSORS[type(call)] if _per_row(call, name)}
+    return call.edit(rows=rows, **changes)
+
+
+def put_call(call: Call, part: Call, before: Call) -> Call:
+    """The call with what `part` changed against `before` (both as `take_call` gave them) written into its rows."""
+    changes = {}
+    for name in TENSORS[type(call)]:
+        new = getattr(part, name)
+        if new is not getattr(before, name):
+            changes[name] = put(_whole(call, name, new), part.rows, new)
+    return call.edit(**changes) if changes else call
+
+
+def _per_row(call: Call, name: str) -> bool:
+    x = getattr(call, name)
+    return x is not None and x.shape[0] == len(call.rows)
+
+
+def _whole(call: Call, name: str, part: Tensor) -> Tensor:
+    """The tensor of all rows that `part` goes into: a bias that was shared or absent becomes one a row."""
+    x = getattr(call, name)
+    if x is None:
+        return part.new_zeros(len(call.rows), *part.shape[1:])
+    return x if _per_row(call, name) else x.expand(len(call.rows), *x.shape[1:])

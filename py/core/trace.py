@@ -1,0 +1,88 @@
+"""What was measured during one run: a record for each attention call and batch row, kept on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from .events import Branch, CallNotes, Site, Step
+
+
+@dataclass(frozen=True)
+class Record:
+    """The measurements of one attention call for one batch row.
+
+    `values` holds float32 arrays by name; what is measured per head has the heads first. `frames` are the latent frames
+    of a context window, or None.
+    """
+
+    step: Step
+    site: Site
+    branch: Branch
+    sample: int
+    frames: tuple[int, ...] | None
+    values: Mapping[str, np.ndarray]
+
+
+@dataclass
+class Trace:
+    """All records of a run, and what each intervention did in it."""
+
+    family: str
+    blocks: int
+    records: list[Record] = field(default_factory=list)
+    report: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all arrays in bytes."""
+        return sum(array.nbytes for record in self.records for array in record.values.values())
+
+    def select(self, branch: Branch | None = None, steps: set[int] | None = None, blocks: set[int] | None = None) -> list[Record]:
+        """The records of a branch, of some steps and of some blocks (None = all)."""
+        return [
+            r
+            for r in self.records
+            if (branch is None or r.branch is branch)
+            and (steps is None or r.step.index in steps)
+            and (blocks is None or r.site.block in blocks)
+        ]
+
+    def by_block_and_step(self, quantity: Callable[[Record], float], branch: Branch | None = None) -> np.ndarray:
+        """[blocks, steps] means of a quantity over samples, windows and sub-steps; NaN where nothing was recorded."""
+        steps = 1 + max((r.step.index for r in self.records), default=0)
+        total, count = np.zeros((self.blocks, steps)), np.zeros((self.blocks, steps))
+        for r in self.select(branch):
+            value = quantity(r)
+            if np.isfinite(value):
+                total[r.site.block, r.step.index] += value
+                count[r.site.block, r.step.index] += 1
+        return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+
+
+def to_records(calls: list[CallNotes]) -> list[Record]:
+    """Brings the notes of one step to the CPU in a single copy and splits them into records."""
+    arrays = iter(_to_cpu([note.value for call in calls for note in call.notes]))
+    records = []
+    for call in calls:
+        rows: dict[int, dict[str, np.ndarray]] = {}
+        for note in call.notes:
+            for row, value in zip(note.rows, next(arrays), strict=True):
+                rows.setdefault(row, {})[note.name] = value
+        f = call.forward
+        records += [
+            Record(f.step, call.site, f.branches[row], f.samples[row], f.frames, values) for row, values in sorted(rows.items())
+        ]
+    return records
+
+
+def _to_cpu(tensors: list[torch.Tensor]) -> list[np.ndarray]:
+    """float32 copies of many small tensors, moved together: one wait for the device instead of one each."""
+    if not tensors:
+        return []
+    flat = torch.cat([t.detach().float().reshape(-1) for t in tensors]).cpu().numpy()
+    ends = np.cumsum([t.numel() for t in tensors])[:-1]
+    return [part.reshape(t.shape) for part, t in zip(np.split(flat, ends), tensors, strict=True)]

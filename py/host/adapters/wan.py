@@ -1,0 +1,51 @@
+"""Wan 2.1 and 2.2: T2V, I2V, TI2V-5B, VACE, Fun (reference), Camera. Self-attention over all video tokens, then cross-attention.
+
+Token order: [reference of Fun] video (t h w) [frames joined in time, in-context latents]. The control blocks of VACE
+work on a side stream of control tokens and are left alone.
+"""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor, nn
+
+from ...core.events import Grid, Site
+from ..families import Adapter, BlockSites
+
+IMAGE_THEN_TEXT = "WanI2VCrossAttention"
+
+
+def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
+    """All main blocks."""
+    count = len(network.blocks)
+    return tuple(_block(block, i, count) for i, block in enumerate(network.blocks))
+
+
+def _block(block: nn.Module, index: int, count: int) -> BlockSites:
+    own = Site(index, count, "self")
+    text, image = Site(index, count, "cross", "text"), Site(index, count, "cross", "image")
+    asks_image = type(block.cross_attn).__name__ == IMAGE_THEN_TEXT
+    return BlockSites(block, own, ((block.self_attn, (own,)), (block.cross_attn, (image, text) if asks_image else (text,))))
+
+
+def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
+    """The video's tokens; reference, joined and in-context tokens are counted but are no video."""
+    frames, height, width = _patches(network, x)
+    spatial = height * width
+    start = 0
+    if getattr(network, "ref_conv", None) is not None and kwargs.get("reference_latent") is not None:
+        sizes = kwargs["reference_latent"].shape[-2:]
+        start = math.prod(size // patch for size, patch in zip(sizes, network.patch_size[1:], strict=True))
+    joined = kwargs.get("time_dim_concat")
+    extra = 0 if joined is None else _patches(network, joined)[0] * spatial
+    extra += sum(math.prod(_patches(network, latent)) for latent in kwargs.get("context_latents") or ())
+    return Grid(frames, height, width, start + frames * spatial + extra, start)
+
+
+def _patches(network: nn.Module, x: Tensor) -> tuple[int, int, int]:
+    """Tokens along t, h, w of a latent [B, C, T, H, W], which the network pads up to whole patches."""
+    return tuple(math.ceil(size / patch) for size, patch in zip(x.shape[-3:], network.patch_size, strict=True))
+
+
+ADAPTER = Adapter("Wan", frozenset({"WanModel", "VaceWanModel", "CameraWanModel"}), blocks, grid)

@@ -1,0 +1,27 @@
+"""Putting interventions on a MODEL: on a clone, in stacking order, leaving the parent as it was."""
+
+from __future__ import annotations
+
+from comfy.model_patcher import ModelPatcher
+from comfy.patcher_extension import WrappersMP
+
+from ..core.intervention import Intervention
+from .families import adapter_of, network_of
+from .sampling import KEY, outer_sample
+
+
+def attach(model: ModelPatcher, *interventions: Intervention) -> ModelPatcher:
+    """A clone of the MODEL with the interventions added after those that it has.
+
+    Raises TemporalAttentionError where the model's family is unknown or a block number is outside its network.
+    """
+    adapter = adapter_of(model)
+    count = len(adapter.blocks(network_of(model)))
+    for intervention in interventions:
+        intervention.where.check(count)
+    patched = model.clone()
+    options = patched.model_options["transformer_options"]
+    options[KEY] = (*options.get(KEY, ()), *interventions)
+    patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
+    patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, outer_sample)
+    return patched

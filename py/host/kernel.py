@@ -1,0 +1,75 @@
+"""The host's attention call convention, seen as q, k, v of shape [B, H, L, D]."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ..core.events import Attention
+
+HeadsFirst = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class HostCall:
+    """One call `func(q, k, v, heads, mask, ...)` as the host's models make it.
+
+    Heads and mask come by position or by keyword; tensors are [B, L, H*D], or [B, H, L, D] with `skip_reshape`.
+    """
+
+    func: Callable[..., Tensor]
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    heads: int
+    mask: Tensor | None
+    options: dict
+
+    @classmethod
+    def parse(cls, func: Callable[..., Tensor], args: tuple, kwargs: dict) -> HostCall:
+        """Sorts the positional and keyword arguments of an attention override."""
+        options = dict(kwargs)
+        given = dict(zip(("q", "k", "v", "heads", "mask"), args, strict=False))
+        named = {name: given[name] if name in given else options.pop(name, None) for name in ("q", "k", "v", "heads", "mask")}
+        return cls(func, **named, options=options)
+
+    def heads_first(self) -> HeadsFirst:
+        """q, k, v as [B, H, L, D] (views)."""
+        return tuple(self._to_heads(x) for x in (self.q, self.k, self.v))
+
+    @property
+    def scale(self) -> float:
+        """Factor of the scores: given by the model, else D ** -0.5."""
+        width = self.q.shape[-1] if self._split else self.q.shape[-1] // self.heads
+        scale = self.options.get("scale")
+        return width**-0.5 if scale is None else scale
+
+    def run(self, call: Attention, original: Attention) -> Tensor:
+        """The kernel on an edited call: [B, H, L, D]. What was not edited goes in exactly as the model gave it."""
+        q, k, v = (
+            given if edited is seen else self._from_heads(edited)
+            for given, edited, seen in zip(
+                (self.q, self.k, self.v), (call.q, call.k, call.v), (original.q, original.k, original.v), strict=True
+            )
+        )
+        out = self.func(q, k, v, self.heads, mask=call.bias, **self.options)
+        return out if self.options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+    def to_host(self, out: Tensor) -> Tensor:
+        """[B, H, L, D] -> the shape that the model expects back."""
+        return out if self.options.get("skip_output_reshape") else out.transpose(1, 2).flatten(2)
+
+    @property
+    def _split(self) -> bool:
+        return bool(self.options.get("skip_reshape"))
+
+    def _to_heads(self, x: Tensor) -> Tensor:
+        if self._split:
+            return x
+        width = self.q.shape[-1] // self.heads
+        return x.unflatten(-1, (-1, width)).transpose(1, 2)
+
+    def _from_heads(self, x: Tensor) -> Tensor:
+        return x if self._split else x.transpose(1, 2).flatten(2)

@@ -1,0 +1,61 @@
+"""The host's single attention slot, shared: whoever else set it, before or after us, is called inside our override."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from .kernel import HostCall
+
+SLOT = "optimized_attention_override"
+ABSENT = object()
+
+
+class AttentionSlot:
+    """Our override of one network call.
+
+    Args:
+        attention: HostCall -> output, or None to leave the call to the others.
+    """
+
+    def __init__(self, attention: Callable[[HostCall], Tensor | None]):
+        self._attention = attention
+        self._others = ABSENT
+        self._inside = False
+        self._installed: list[tuple[dict, object]] = []
+
+    def install(self, options: dict) -> None:
+        """Puts our override into `options`; what stands there is read anew each time and runs inside ours."""
+        current = options.get(SLOT, ABSENT)
+        if current == self._override:
+            return
+        self._others = current
+        self._installed.append((options, current))
+        options[SLOT] = self._override
+
+    def restore(self) -> None:
+        """Gives every dictionary back what it held."""
+        for options, others in reversed(self._installed):
+            if others is ABSENT:
+                options.pop(SLOT, None)
+            else:
+                options[SLOT] = others
+        self._installed.clear()
+
+    def _override(self, func: Callable[..., Tensor], *args, **kwargs) -> Tensor:
+        if self._inside:  # an override that kept ours as its predecessor, called by us: the kernel is what it wants
+            return func(*args, **kwargs)
+        kernel = func if self._others is ABSENT else self._chained(func)
+        out = self._attention(HostCall.parse(kernel, args, kwargs))
+        return kernel(*args, **kwargs) if out is None else out
+
+    def _chained(self, func: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        def others(*args, **kwargs) -> Tensor:
+            self._inside = True
+            try:
+                return self._others(func, *args, **kwargs)
+            finally:
+                self._inside = False
+
+        return others

@@ -1,0 +1,84 @@
+"""One sampling run: opened when the sampler starts, closed when it ends, whatever ends it."""
+
+from __future__ import annotations
+
+import comfy.model_patcher
+from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+
+from ..core.events import Branch, Forward, Grid
+from ..core.run import Run
+from ..core.store import RUNS
+from .families import Adapter, adapter_of, network_of
+from .forward import ForwardScope
+from .progress import Schedule
+
+KEY = "temporal_attention"
+
+
+def outer_sample(executor, *args, **kwargs):
+    """The host's OUTER_SAMPLE wrapper: gives the run its own state and its own copy of the model options."""
+    guider = executor.class_obj
+    model, options = guider.model_patcher, guider.model_options
+    adapter = adapter_of(model)
+    run = Run(options["transformer_options"][KEY], adapter.family, len(adapter.blocks(network_of(model))))
+    if not run.chain:
+        return executor(*args, **kwargs)
+    sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), args[3].tolist()), _branches(guider))
+    guider.model_options = comfy.model_patcher.create_model_options_clone(options)
+    add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, sampling.apply_model, guider.model_options, is_model_options=True)
+    try:
+        latent = executor(*args, **kwargs)
+        run.close()
+    finally:
+        guider.model_options = options
+    for observer in run.observers:
+        RUNS.put(latent, observer, run.trace)
+    return latent
+
+
+class Sampling:
+    """What every network call of one run needs to know."""
+
+    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
+        self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
+
+    def apply_model(self, executor, *args, **kwargs):
+        """The host's APPLY_MODEL wrapper, around every network call of the run."""
+        network = executor.class_obj.diffusion_model
+        with ForwardScope(self.run, self.adapter, getattr(network, "_orig_mod", network), self.describe):
+            return executor(*args, **kwargs)
+
+    def describe(self, grid: Grid, batch: int, options: dict) -> Forward:
+        """What this network call is: the one place where a scalar is read from the device."""
+        step = self.schedule.at(float(options["sigmas"][0]))
+        chunks = options["cond_or_uncond"]
+        each = batch // len(chunks)
+        ids = options.get("uuids") or [None] * len(chunks)
+        by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
+        order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
+        return Forward(
+            step,
+            grid,
+            branches=tuple(branch for branch in order for _ in range(each)),
+            samples=tuple(range(each)) * len(chunks),
+            frames=_window_frames(options.get("context_window"), grid),
+        )
+
+
+def _branches(guider) -> dict[object, Branch]:
+    """The guider's conditionings by their id: their position alone is not enough, guiders order them differently."""
+    return {
+        cond["uuid"]: Branch.UNCOND if name == "negative" else Branch.COND
+        for name, conds in guider.conds.items()
+        for cond in conds
+        if "uuid" in cond
+    }
+
+
+def _window_frames(window, grid: Grid) -> tuple[int, ...] | None:
+    """The latent frames of a context window, its leading anchor frame included."""
+    if window is None:
+        return None
+    anchor = getattr(window, "causal_anchor_index", None)
+    frames = (*(() if anchor is None else (anchor,)), *window.index_list)
+    return frames if len(frames) == grid.frames else None

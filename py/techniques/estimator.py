@@ -1,0 +1,42 @@
+"""Measuring the frame attention of a call once, however many interventions ask for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..core.errors import TemporalAttentionError
+from ..core.events import Attention
+from ..maths import frame_attention
+from ..maths.frame_attention import FrameAttention
+
+NAMES = ("same_position", "pooled", "exact")
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """How frame attention is measured: one of NAMES; `rows` query rows a frame are sampled by `exact`."""
+
+    name: str = "same_position"
+    rows: int = 4
+
+    def __post_init__(self):
+        if self.name not in NAMES:
+            raise TemporalAttentionError(f"an estimator out of {', '.join(NAMES)}", repr(self.name), "Choose one of them.")
+        if self.rows < 1:
+            raise TemporalAttentionError("at least 1 sampled row", str(self.rows), "Raise the number of rows.")
+
+    def measure(self, call: Attention) -> FrameAttention:
+        """The frame attention of the call's video queries and keys, all heads, in float32."""
+        key = (self, id(call.q), id(call.k))
+        if key not in call.memory:
+            # q and k are kept beside the result: an id is only unique while its object lives.
+            call.memory[key] = (self._measure(call), call.q, call.k)
+        return call.memory[key][0]
+
+    def _measure(self, call: Attention) -> FrameAttention:
+        grid = call.forward.grid
+        q, k = grid.by_frame(call.q), grid.by_frame(call.k)
+        if self.name != "exact":
+            return getattr(frame_attention, self.name)(q, k, call.scale)
+        offset = frame_attention.rotating_offset(call.forward.step.index, call.site.block)
+        return frame_attention.exact(q, k, call.scale, self.rows, offset)

@@ -1,0 +1,57 @@
+"""Records the frame attention of every attention call, before and after all edits: the source of every picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ..core.events import Attention, CallNotes, Note
+from ..core.intervention import Observer
+from .estimator import Estimator
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrameAttentionRecorder(Observer):
+    """Notes, for each call and batch row, of the attention as the model made it:
+
+    h_row [H]; spectrum [H, F], the eigenvalues of rho (Eq. 2) in rising order; frames [F, F], A averaged over heads;
+    and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k.
+    """
+
+    estimator: Estimator = field(default_factory=Estimator)
+
+    def seen(self, call: Attention, edited: Attention) -> None:
+        """Measures the call, and once more what the kernel received where that differs."""
+        self._note(call, "")
+        if edited.q is not call.q or edited.k is not call.k:
+            self._note(edited, "after.")
+
+    def digest(self, calls: list[CallNotes]) -> list[CallNotes]:
+        """Replaces every rho of the step by its spectrum, all in one batched eigenvalue problem a shape."""
+        wanted = [note for call in calls for note in call.notes if note.name.endswith("rho")]
+        spectra = dict(zip(map(id, wanted), _spectra([note.value for note in wanted]), strict=True))
+        return [replace(call, notes=[_with_spectrum(note, spectra) for note in call.notes]) for call in calls]
+
+    def _note(self, call: Attention, prefix: str) -> None:
+        measured = self.estimator.measure(call)
+        call.note(f"{prefix}h_row", measured.h_row)
+        call.note(f"{prefix}rho", measured.rho)
+        call.note(f"{prefix}frames", measured.matrix.mean(1))
+
+
+def _with_spectrum(note: Note, spectra: dict[int, Tensor]) -> Note:
+    if id(note) not in spectra:
+        return note
+    return replace(note, name=note.name.replace("rho", "spectrum"), value=spectra[id(note)])
+
+
+def _spectra(rhos: list[Tensor]) -> list[Tensor]:
+    """Eigenvalues [..., F] of each [..., F, F], solved together for all of one shape."""
+    found: dict[int, Tensor] = {}
+    for shape in {rho.shape for rho in rhos}:
+        same = [i for i, rho in enumerate(rhos) if rho.shape == shape]
+        values = torch.linalg.eigvalsh(torch.stack([rhos[i] for i in same])).clamp(min=0)
+        found.update(zip(same, values, strict=True))
+    return [found[i] for i in range(len(rhos))]

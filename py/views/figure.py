@@ -1,0 +1,71 @@
+"""Figures: one style for all charts, drawn by matplotlib's object API on Agg, as [1, height, width, 3] images in [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor
+
+DOTS_PER_INCH = 128
+WIDTH = 1024 / DOTS_PER_INCH
+DIVERGING, SEQUENTIAL, MISSING = "RdBu_r", "viridis", "#c8c8c8"
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "figure.facecolor": "white",
+    "figure.titlesize": 11,
+    "savefig.dpi": DOTS_PER_INCH,
+}
+
+
+@contextmanager
+def figure(height: float, title: str) -> Iterator:
+    """A matplotlib Figure 1024 pixels wide and `height` inches high, in the pack's style, with a title."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(STYLE):
+        drawing = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
+        drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
+        yield drawing
+
+
+def to_image(drawing) -> Tensor:
+    """A drawn Figure -> [1, height, width, 3] float32 in [0, 1]."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(drawing)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return torch.from_numpy(pixels).float().div(255).unsqueeze(0)
+
+
+def colours(values: np.ndarray, center: float | None, limits: tuple[float, float] | None):
+    """The colour map and its bounds for values: symmetric around `center` if there is one, else from low to high."""
+    import matplotlib
+
+    low, high = limits or _spread(values)
+    if center is None:
+        name = SEQUENTIAL
+    else:
+        name, reach = DIVERGING, max(high - center, center - low)
+        low, high = center - reach, center + reach
+    return matplotlib.colormaps[name].with_extremes(bad=MISSING), low, high
+
+
+def _spread(values: np.ndarray) -> tuple[float, float]:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = float(known.min()), float(known.max())
+    return (low, high) if high > low else (low - 0.01, high + 0.01)

@@ -1,0 +1,49 @@
+"""Layer x step heatmap of one quantity of a trace (figure D of the STH appendix)."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+
+from ..core.events import Branch
+from ..core.trace import Trace
+from .figure import colours, figure, to_image
+from .quantities import QUANTITIES
+
+MOST_TICKS = 16
+
+
+def layer_step_heatmap(trace: Trace, quantity: str, branch: Branch | None, note: str = "") -> Tensor:
+    """[1, height, 1024, 3] picture: blocks downwards, steps to the right, one cell the mean over samples and heads.
+
+    Args:
+        quantity: a key of QUANTITIES.
+        branch: rows to average over; None = cond and uncond together.
+        note: added to the title, such as where the run came from.
+    """
+    q = QUANTITIES[quantity]
+    cells = trace.by_block_and_step(q.of, branch)
+    cmap, low, high = colours(cells, q.center, q.limits)
+    rows, steps = cells.shape
+    rows_title = "cond and uncond" if branch is None else branch.value
+    with figure(height=min(max(2.4 + 0.16 * rows, 3.6), 9.0), title=q.label) as drawing:
+        axes = drawing.subplots()
+        mesh = axes.imshow(np.ma.masked_invalid(cells), cmap=cmap, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
+        axes.set_title(f"{trace.family}, {rows} blocks, {rows_title}{note}{_summary(cells)}", color="#555555", fontsize=8)
+        axes.set_xlabel("sampling step")
+        axes.set_ylabel("block")
+        axes.set_xticks(_ticks(steps))
+        axes.set_yticks(_ticks(rows))
+        drawing.colorbar(mesh, ax=axes, pad=0.02, label=quantity)
+        return to_image(drawing)
+
+
+def _ticks(count: int) -> range:
+    return range(0, count, max(1, -(-count // MOST_TICKS)))
+
+
+def _summary(cells: np.ndarray) -> str:
+    known = cells[np.isfinite(cells)]
+    if not known.size:
+        return "\nnothing was recorded for this quantity in this run (grey = no value)"
+    return f"\nmean {known.mean():.3f}, from {known.min():.3f} to {known.max():.3f}; grey = not measured"

@@ -1,0 +1,10 @@
+"""Host tests run in a real ComfyUI on the CPU; `COMFYUI_PATH` says where it is (dev.py sets it)."""
+
+import os
+import sys
+
+sys.path.insert(0, os.environ["COMFYUI_PATH"])
+
+import comfy.cli_args  # noqa: E402  (must precede every other comfy import: it decides the device)
+
+comfy.cli_args.args.cpu = True

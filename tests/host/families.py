@@ -1,0 +1,69 @@
+"""Tiny random networks of every model family, made from shapes at test time; one file a family in `networks/`."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import comfy.sample
+import comfy.sd
+import torch
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """One tiny network: how to load it, what it samples and what its conditioning holds besides text."""
+
+    load: Callable[[], object]
+    latent: tuple[int, ...]
+    text_width: int
+    extras: Callable[[torch.Generator], dict] = field(default=lambda generator: {})
+
+
+def tiny_networks() -> dict[str, Tiny]:
+    """Every tiny network by name."""
+    folder = Path(__file__).parent / "networks"
+    modules = (importlib.import_module(f"networks.{info.name}") for info in pkgutil.iter_modules([str(folder)]))
+    return {name: tiny for module in modules for name, tiny in module.NETWORKS.items()}
+
+
+def random_weights(network: torch.nn.Module, seed: int = 0) -> dict[str, torch.Tensor]:
+    """A state dict of the network's shapes whose signals neither die nor explode."""
+    generator = torch.Generator().manual_seed(seed)
+    return {name: _random(name, value, generator) for name, value in network.state_dict().items()}
+
+
+def _random(name: str, like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    value = torch.randn(like.shape, generator=generator)
+    if name.endswith("weight") and like.ndim >= 2:
+        return value / math.sqrt(like[0].numel())
+    return 1 + 0.1 * value if name.endswith("weight") else 0.1 * value
+
+
+def native(network: torch.nn.Module, metadata: dict | None = None, **options):
+    """The network's weights through the host's own loader, in float32 so that comparisons can be strict."""
+    model = comfy.sd.load_diffusion_model_state_dict(
+        random_weights(network), model_options={"dtype": torch.float32, **options}, metadata=metadata
+    )
+    assert model is not None, "the host did not recognise the network"
+    return model
+
+
+def conditioning(tiny: Tiny, seed: int, tokens: int = 7) -> list:
+    """One conditioning with random text of `tokens` tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    return [[torch.randn(1, tokens, tiny.text_width, generator=generator), tiny.extras(generator)]]
+
+
+def sample(tiny: Tiny, model, *, steps=3, cfg=4.0, sampler="euler", seed=0, batch=1, latent=None, uncond_tokens=7, **options):
+    """A native sampling run with equal text lengths, so that cond and uncond share one batch; returns the latent."""
+    empty = torch.zeros(latent or (batch, *tiny.latent[1:]))
+    noise = comfy.sample.prepare_noise(empty, seed)
+    positive, negative = conditioning(tiny, 1), conditioning(tiny, 2, uncond_tokens)
+    return comfy.sample.sample(
+        model, noise, steps, cfg, sampler, "simple", positive, negative, empty, seed=seed, disable_pbar=True, **options
+    )

@@ -1,0 +1,72 @@
+"""Tiny networks of the Wan family."""
+
+import json
+
+import comfy.ldm.wan.model as wan
+import comfy.ops
+import torch
+from families import Tiny, native
+
+WIDTH, HEADS, LAYERS, TEXT = 128, 2, 3, 32
+LATENT = (1, 16, 3, 8, 8)
+
+
+def network(model_type="t2v", in_dim=16, out_dim=16, cls=wan.WanModel, **options):
+    return cls(
+        model_type=model_type, dim=WIDTH, ffn_dim=128, num_heads=HEADS, num_layers=LAYERS, text_dim=TEXT, in_dim=in_dim,
+        out_dim=out_dim, device="cpu", dtype=torch.float32, operations=comfy.ops.disable_weight_init, **options,
+    )  # fmt: skip
+
+
+def loader(**options):
+    metadata = {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT}})}
+    return lambda: native(network(**options), metadata)
+
+
+class ClipVision(dict):
+    """The two ways in which the host reads a CLIP vision output."""
+
+    __getattr__ = dict.__getitem__
+
+
+def first_image(generator):
+    return {"concat_latent_image": torch.randn(LATENT, generator=generator), "concat_mask": torch.ones(1, 1, *LATENT[2:])}
+
+
+def first_image_with_clip(generator):
+    vision = ClipVision(penultimate_hidden_states=torch.randn(1, 257, 1280, generator=generator))
+    return {**first_image(generator), "clip_vision_output": vision}
+
+
+def reference(generator):
+    return {"reference_latents": [torch.randn(1, 16, 1, 8, 8, generator=generator)]}
+
+
+def joined_frames(generator):
+    return {"time_dim_concat": torch.randn(1, 16, 2, 8, 8, generator=generator)}
+
+
+def in_context(generator):
+    return {"context_latents": [torch.randn(1, 16, 2, 8, 8, generator=generator)]}
+
+
+def control(generator):
+    frames = torch.randn(1, 32, *LATENT[2:], generator=generator)
+    return {"vace_frames": [frames], "vace_mask": [torch.ones(1, 64, *LATENT[2:])], "vace_strength": [1.0]}
+
+
+def camera(generator):
+    return {**first_image(generator), "camera_conditions": torch.randn(1, 24, 3, 64, 64, generator=generator)}
+
+
+NETWORKS = {
+    "wan_t2v": Tiny(loader(), LATENT, TEXT),
+    "wan_i2v_2.1": Tiny(loader(model_type="i2v", in_dim=36), LATENT, TEXT, first_image_with_clip),
+    "wan_i2v_2.2": Tiny(loader(in_dim=36), LATENT, TEXT, first_image),
+    "wan_ti2v_5b": Tiny(loader(in_dim=48, out_dim=48), (1, 48, 3, 8, 8), TEXT),
+    "wan_vace": Tiny(loader(cls=wan.VaceWanModel, model_type="vace", vace_layers=1, vace_in_dim=96), LATENT, TEXT, control),
+    "wan_fun_reference": Tiny(loader(in_dim=52, in_dim_ref_conv=16), LATENT, TEXT, reference),
+    "wan_camera": Tiny(loader(cls=wan.CameraWanModel, model_type="camera_2.2", in_dim=36), LATENT, TEXT, camera),
+    "wan_joined_frames": Tiny(loader(), LATENT, TEXT, joined_frames),
+    "wan_in_context": Tiny(loader(), LATENT, TEXT, in_context),
+}
