@@ -34,13 +34,20 @@ class TensionHeatmapNode(io.ComfyNode):
                     "two entropies.",
                 ),
                 shared.branch_input("Draw"),
+                io.Boolean.Input(
+                    "full_range",
+                    default=False,
+                    advanced=True,
+                    tooltip="Colours over the full range a quantity can have, to compare runs. Off: over what this run holds, "
+                    "before and after alike.",
+                ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The heatmap, 1024 pixels wide.")],
         )
 
     @classmethod
-    def execute(cls, trace, samples, quantity, branch) -> io.NodeOutput:
+    def execute(cls, trace, samples, quantity, branch, full_range) -> io.NodeOutput:
         """Draws the run that returned `samples`."""
         found = shared.traced_run(trace, samples)
-        image = layer_step_heatmap(found.trace, quantity, shared.BRANCHES[branch], shared.provenance(found))
+        image = layer_step_heatmap(found.trace, quantity, shared.BRANCHES[branch], full_range, shared.provenance(found))
         return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))

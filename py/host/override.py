@@ -23,20 +23,19 @@ class AttentionSlot:
         self._attention = attention
         self._others = ABSENT
         self._inside = False
-        self._installed: list[tuple[dict, object]] = []
+        self._installed: dict[int, tuple[dict, object]] = {}
 
     def install(self, options: dict) -> None:
         """Puts our override into `options`; what stands there is read anew each time and runs inside ours."""
         current = options.get(SLOT, ABSENT)
-        if current == self._override:
-            return
-        self._others = current
-        self._installed.append((options, current))
-        options[SLOT] = self._override
+        if current != self._override:
+            self._installed[id(options)] = (options, current)
+            options[SLOT] = self._override
+        _, self._others = self._installed.get(id(options), (options, self._others))
 
     def restore(self) -> None:
         """Gives every dictionary back what it held."""
-        for options, others in reversed(self._installed):
+        for options, others in self._installed.values():
             if others is ABSENT:
                 options.pop(SLOT, None)
             else:

@@ -50,11 +50,11 @@ def to_image(drawing) -> Tensor:
     return torch.from_numpy(pixels).float().div(255).unsqueeze(0)
 
 
-def colours(values: np.ndarray, center: float | None, limits: tuple[float, float] | None):
+def colours(values: np.ndarray, center: float | None):
     """The colour map and its bounds for values: symmetric around `center` if there is one, else from low to high."""
     import matplotlib
 
-    low, high = limits or _spread(values)
+    low, high = _spread(values)
     if center is None:
         name = SEQUENTIAL
     else:

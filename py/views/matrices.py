@@ -12,6 +12,7 @@ from .figure import SEQUENTIAL, figure, to_image
 from .quantities import frames
 
 MOST_COLUMNS, MOST_ROWS = 8, 12
+ROOM, LARGEST_CELL, MARGIN, LABELS = 6.8, 2.4, 0.9, 0.12  # inches
 
 
 def frame_matrices(
@@ -31,16 +32,17 @@ def frame_matrices(
     cells = {(b, s): _mean(records, b, s, after) for b in shown_blocks for s in shown_steps}
     top = max(float(m.max()) for m in cells.values() if m is not None)
     which = "after the edits" if after else "as the model made it"
-    with figure(height=0.9 + 1.05 * len(shown_blocks), title=f"Frame attention {which}{note}") as drawing:
+    cell = min(ROOM / len(shown_steps), LARGEST_CELL) + LABELS
+    with figure(height=MARGIN + cell * len(shown_blocks), title=f"Frame attention {which}{note}") as drawing:
         grid = drawing.subplots(len(shown_blocks), len(shown_steps), squeeze=False, sharex=True, sharey=True)
         for (b, s), axes in zip(cells, grid.flat, strict=True):
             mesh = _draw(axes, cells[b, s], top)
             if b == shown_blocks[0]:
                 axes.set_title(f"step {s}", loc="center", fontsize=8)
             if s == shown_steps[0]:
-                axes.set_ylabel(f"block {b}\nto frame", fontsize=8)
+                axes.set_ylabel(f"block {b}\nframe", fontsize=8)
             if b == shown_blocks[-1]:
-                axes.set_xlabel("from frame", fontsize=8)
+                axes.set_xlabel("attends to", fontsize=8)
         drawing.colorbar(mesh, ax=grid, label="share of attention", pad=0.02, aspect=30)
         return to_image(drawing)
 

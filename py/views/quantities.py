@@ -17,13 +17,15 @@ class Quantity:
     """One number per record.
 
     `center` is the value that means "nothing to see" (its colours run apart from there), or None for a plain scale.
-    `limits` bound the colours where the quantity has natural bounds.
+    `bounds` are the quantity's natural bounds, if it has any. `partner` is the quantity it is compared with: both are drawn
+    on one colour scale.
     """
 
     label: str
     of: Callable[[Record], float]
     center: float | None = None
-    limits: tuple[float, float] | None = None
+    bounds: tuple[float, float] | None = None
+    partner: str | None = None
 
 
 def h_row(record: Record, after: bool) -> np.ndarray:
@@ -64,20 +66,28 @@ def _tau_eff(record: Record) -> float:
     return float(record.values["tau_eff"].mean()) if "tau_eff" in record.values else math.nan
 
 
-def _mean(of: Callable[[Record, bool], np.ndarray], after: bool) -> Callable[[Record], float]:
-    return lambda record: float(of(record, after).mean())
+PerCall = Callable[[Record, bool], np.ndarray | float]
 
 
-TENSION = (-1.0, 1.0)
-ENTROPY = (0.0, 1.0)
+def _mean(of: PerCall, after: bool) -> Callable[[Record], float]:
+    return lambda record: float(np.mean(of(record, after)))
+
+
+def _before_and_after(
+    name: str, label: str, of: PerCall, bounds: tuple[float, float], center: float | None = None
+) -> dict[str, Quantity]:
+    before, after = f"{name} before", f"{name} after"
+    return {
+        before: Quantity(f"{label} as the model made it", _mean(of, False), center, bounds, after),
+        after: Quantity(f"{label} after the edits", _mean(of, True), center, bounds, before),
+    }
+
+
 QUANTITIES: dict[str, Quantity] = {
-    "tension before": Quantity("Spectral Tension T as the model made it", lambda r: tension(r, False), 0.0, TENSION),
-    "tension after": Quantity("Spectral Tension T after the edits", lambda r: tension(r, True), 0.0, TENSION),
+    **_before_and_after("tension", "Spectral Tension T", tension, (-1.0, 1.0), center=0.0),
     "tension reduction": Quantity("|T| before minus |T| after (positive = calmer)", _reduction, 0.0),
-    "gamma": Quantity("query gain gamma (above 1 = sharpened)", gamma, 1.0),
-    "tau_eff": Quantity("effective strength tau_eff", _tau_eff),
-    "row entropy before": Quantity("row entropy H_row as the model made it", _mean(h_row, False), limits=ENTROPY),
-    "row entropy after": Quantity("row entropy H_row after the edits", _mean(h_row, True), limits=ENTROPY),
-    "von Neumann entropy before": Quantity("von Neumann entropy H_vN as the model made it", _mean(h_vn, False), limits=ENTROPY),
-    "von Neumann entropy after": Quantity("von Neumann entropy H_vN after the edits", _mean(h_vn, True), limits=ENTROPY),
+    "gamma": Quantity("Query gain gamma (above 1 = sharpened)", gamma, 1.0),
+    "tau_eff": Quantity("Effective strength tau_eff", _tau_eff),
+    **_before_and_after("row entropy", "Row entropy H_row", h_row, (0.0, 1.0)),
+    **_before_and_after("von Neumann entropy", "von Neumann entropy H_vN", h_vn, (0.0, 1.0)),
 }

@@ -8,3 +8,4 @@ sys.path.insert(0, os.environ["COMFYUI_PATH"])
 import comfy.cli_args  # noqa: E402  (must precede every other comfy import: it decides the device)
 
 comfy.cli_args.args.cpu = True
+comfy.cli_args.args.use_pytorch_cross_attention = True  # the fused kernel that GPU users have; the CPU default makes N x N

@@ -1,0 +1,34 @@
+"""Node: the small demo text-to-video model with its text encoder and VAE."""
+
+from comfy_api.latest import io
+
+from ..py.demo.network import load_model
+from ..py.demo.text import load_clip
+from ..py.demo.vae import load_vae
+
+
+class LoadDemoModel(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="TA_LoadDemoModel",
+            display_name="Load Demo Model",
+            category="temporal attention/demo",
+            description=(
+                "A very small text-to-video model of the Wan architecture: no download, seconds a run on a CPU. Made for "
+                "33 frames of 64 x 64. Its weights are random in this version: every node works, but the video is noise."
+            ),
+            search_aliases=["tiny wan", "toy model", "test model", "example model", "cpu video model"],
+            inputs=[],
+            outputs=[
+                io.Model.Output(tooltip="The diffusion model: 6 Wan blocks with 4 heads of self and cross attention each."),
+                io.Clip.Output(
+                    tooltip="The text encoder: up to 16 words such as 'a red circle moves left on a striped background'."
+                ),
+                io.Vae.Output(tooltip="The codec: 4 frames of 8 x 8 pixels a latent, the first frame alone, as in Wan's VAE."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        return io.NodeOutput(load_model(), load_clip(), load_vae())

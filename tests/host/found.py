@@ -1,0 +1,32 @@
+"""What contract tests run over: every technique and every tiny network found on disk."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+from pack.py.core.intervention import Intervention, Observer
+
+TECHNIQUES_FOLDER = Path(__file__).resolve().parents[2] / "py" / "techniques"
+
+
+def techniques() -> list[type[Intervention]]:
+    """Every intervention defined in a file of py/techniques."""
+    found = []
+    for info in pkgutil.iter_modules([str(TECHNIQUES_FOLDER)]):
+        module = importlib.import_module(f"pack.py.techniques.{info.name}")
+        found += [
+            member
+            for member in vars(module).values()
+            if isinstance(member, type) and issubclass(member, Intervention) and member.__module__ == module.__name__
+        ]
+    return found
+
+
+def observers() -> list[type[Observer]]:
+    """The techniques that only look."""
+    return [technique for technique in techniques() if issubclass(technique, Observer)]
+
+
+def acting() -> list[type[Intervention]]:
+    """The techniques that change the result."""
+    return [technique for technique in techniques() if not issubclass(technique, Observer)]

@@ -1,0 +1,144 @@
+"""The promises of the pack, for every technique and every tiny network found on disk."""
+
+import gc
+
+import pytest
+import torch
+from families import sample, tiny_networks
+from found import acting, observers, techniques
+from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain
+from reference_edits import edited_attention
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pack.py.core.events import Branch
+from pack.py.core.store import RUNS
+from pack.py.host.attach import attach
+from pack.py.host.families import adapter_of, network_of
+
+NETWORKS = tiny_networks()
+OTHER = {Branch.COND: Branch.UNCOND, Branch.UNCOND: Branch.COND}
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=str)
+def subject(request):
+    """(tiny network, loaded MODEL, latent without any node)."""
+    tiny = NETWORKS[request.param]
+    with torch.inference_mode():
+        model = tiny.load()
+        return tiny, model, sample(tiny, model)
+
+
+@pytest.fixture(autouse=True)
+def inference_mode():
+    with torch.inference_mode():
+        yield
+
+
+def strong(technique, **settings):
+    """The technique with its defaults and whatever makes it act on every block."""
+    flat = {"layer_weight": "flat", "tau": 2.0} if "layer_weight" in technique.__dataclass_fields__ else {}
+    return technique(**flat, **settings)
+
+
+@pytest.mark.parametrize("technique", techniques(), ids=lambda t: t.__name__)
+def test_neutral_is_bit_identical(subject, technique):
+    tiny, model, plain = subject
+    assert torch.equal(sample(tiny, attach(model, technique.neutral())), plain)
+
+
+@pytest.mark.parametrize("technique", acting(), ids=lambda t: t.__name__)
+def test_acting_changes_the_result_and_repeats_exactly(subject, technique):
+    tiny, model, plain = subject
+    patched = attach(model, strong(technique))
+    once = sample(tiny, patched)
+    assert torch.isfinite(once).all() and not torch.equal(once, plain)
+    assert torch.equal(sample(tiny, patched), once)
+
+
+def test_the_parent_is_untouched_and_nothing_is_left_behind(subject):
+    tiny, model, plain = subject
+    weights = {name: value.clone() for name, value in network_of(model).state_dict().items()}
+    sample(tiny, attach(model, QueryGain(), BlockShift()))
+    assert torch.equal(sample(tiny, model), plain)
+    assert all(torch.equal(value, weights[name]) for name, value in network_of(model).state_dict().items())
+    for module in network_of(model).modules():
+        assert not module._forward_hooks and not module._forward_pre_hooks
+    assert "optimized_attention_override" not in model.model_options["transformer_options"]
+
+
+def test_every_self_attention_is_found(subject):
+    tiny, model, _ = subject
+    patched = attach(model, *(observer() for observer in observers()))
+    blocks = adapter_of(model).blocks(network_of(model))
+    trace = RUNS.find(sample(tiny, patched, steps=2), observers()[0]()).trace
+    assert len(trace.records) == 2 * 2 * len(blocks), "steps x (cond, uncond) x blocks"
+    assert {r.site.block for r in trace.records} == set(range(len(blocks)))
+
+
+@pytest.mark.parametrize("edit", [QueryGain(), IdentityAttention(), FrameBias(), BlockShift()], ids=lambda e: type(e).__name__)
+def test_edits_equal_the_network_edited_by_hand(subject, edit):
+    tiny, model, _ = subject
+    ours = sample(tiny, attach(model, edit), steps=1)
+    with edited_attention(network_of(model), type(edit).__name__):
+        by_hand = sample(tiny, model, steps=1)
+    assert not torch.allclose(by_hand, sample(tiny, model, steps=1), atol=1e-3)
+    assert (ours - by_hand).abs().max() <= 1e-5 * by_hand.abs().max()
+
+
+def predictions(tiny, model):
+    """The conditional and the unconditional prediction of the first step."""
+    seen = []
+    model = model.clone()
+    model.set_model_sampler_post_cfg_function(lambda args: seen.append(args) or args["denoised"])
+    sample(tiny, model, steps=1)
+    return {Branch.COND: seen[0]["cond_denoised"], Branch.UNCOND: seen[0]["uncond_denoised"]}
+
+
+@pytest.mark.parametrize("branch", Branch, ids=lambda b: b.value)
+def test_only_the_chosen_branch_changes(subject, branch):
+    tiny, model, _ = subject
+    plain, edited = predictions(tiny, model), predictions(tiny, attach(model, QueryGain(gain=3.0, branch=branch)))
+    assert not torch.equal(edited[branch], plain[branch])
+    assert torch.equal(edited[OTHER[branch]], plain[OTHER[branch]])
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the number of elements of the largest tensor that any operation returned."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        out = func(*args, **(kwargs or {}))
+        for x in out if isinstance(out, tuple | list) else (out,):
+            if isinstance(x, torch.Tensor):
+                self.elements = max(self.elements, x.numel())
+        return out
+
+
+@pytest.mark.parametrize("technique", techniques(), ids=lambda t: t.__name__)
+def test_no_tensor_of_tokens_squared(subject, technique):
+    """On a latent whose token count squared is far above everything the network itself makes outside its kernel."""
+    tiny, model, _ = subject
+    if tiny.extras.__name__ != "<lambda>":
+        pytest.skip("the conditioning of this network has the small latent's size")
+    latent = (1, tiny.latent[1], 3, 64, 64)
+    tokens = 3 * 32 * 32
+    with LargestTensor() as plain:
+        sample(tiny, attach(model), steps=1, latent=latent)
+    with LargestTensor() as ours:
+        sample(tiny, attach(model, strong(technique)), steps=1, latent=latent)
+    assert ours.elements <= plain.elements < tokens**2
+
+
+def test_memory_does_not_grow_over_runs(subject):
+    tiny, model, _ = subject
+    patched = attach(model, *map(strong, techniques()))
+
+    def tensors_alive():
+        sample(tiny, patched, steps=2)
+        gc.collect()
+        return sum(isinstance(obj, torch.Tensor) for obj in gc.get_objects())
+
+    tensors_alive()
+    first = tensors_alive()
+    assert tensors_alive() <= first + 2

@@ -1,0 +1,119 @@
+"""The host has one attention slot; whoever else sets it, wherever and whenever, still runs, inside ours."""
+
+import pytest
+import torch
+from comfy.patcher_extension import WrappersMP
+from families import sample, tiny_networks
+from interventions import QueryGain
+
+from pack.py.host.attach import attach
+
+SLOT = "optimized_attention_override"
+
+
+@pytest.fixture(autouse=True)
+def inference_mode():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return tiny_networks()["wan_t2v"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    with torch.inference_mode():
+        return tiny.load()
+
+
+class Other:
+    """Another pack's override: counts its calls and doubles v, so that its effect shows."""
+
+    def __init__(self, predecessor=None):
+        self.calls, self.predecessor = 0, predecessor
+
+    def __call__(self, func, q, k, v, *args, **kwargs):
+        self.calls += 1
+        if self.predecessor is not None:
+            return self.predecessor(func, q, k, 2 * v, *args, **kwargs)
+        return func(q, k, 2 * v, *args, **kwargs)
+
+
+def in_slot(model, other):
+    model = model.clone()
+    model.model_options["transformer_options"][SLOT] = other
+    return model
+
+
+def in_wrapper(model, other, kind, chained=False):
+    """The other pack sets the slot from a wrapper of its own, at every forward."""
+    model = model.clone()
+
+    def wrapper(executor, *args, **kwargs):
+        options = next(a for a in (*args, *kwargs.values()) if isinstance(a, dict) and "sigmas" in a)
+        if chained:
+            other.predecessor = options.get(SLOT)
+        options[SLOT] = other
+        return executor(*args, **kwargs)
+
+    model.add_wrapper_with_key(kind, "other pack", wrapper)
+    return model
+
+
+WAYS = {
+    "slot set before us": lambda model, other: attach(in_slot(model, other), QueryGain()),
+    "slot set after us": lambda model, other: in_slot(attach(model, QueryGain()), other),
+    "apply_model wrapper before us": lambda m, o: attach(in_wrapper(m, o, WrappersMP.APPLY_MODEL), QueryGain()),
+    "apply_model wrapper after us": lambda m, o: in_wrapper(attach(m, QueryGain()), o, WrappersMP.APPLY_MODEL),
+    "network wrapper before us": lambda m, o: attach(in_wrapper(m, o, WrappersMP.DIFFUSION_MODEL), QueryGain()),
+    "network wrapper after us": lambda m, o: in_wrapper(attach(m, QueryGain()), o, WrappersMP.DIFFUSION_MODEL),
+    "network wrapper that chains": lambda m, o: in_wrapper(attach(m, QueryGain()), o, WrappersMP.DIFFUSION_MODEL, chained=True),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_both_act(tiny, model, way):
+    steps, blocks, kinds = 2, 3, 2
+    ours_only = sample(tiny, attach(model, QueryGain()), steps=steps)
+    other_only = sample(tiny, in_slot(model, Other()), steps=steps)
+    other = Other()
+    both = sample(tiny, WAYS[way](model, other), steps=steps)
+    assert other.calls == steps * blocks * kinds, "cond and uncond share a batch; self and cross attention both pass"
+    assert not torch.equal(both, ours_only) and not torch.equal(both, other_only)
+    reference = sample(tiny, attach(in_slot(model, Other()), QueryGain()), steps=steps)
+    assert torch.equal(both, reference), "the order of installation must not matter"
+
+
+def test_an_override_set_inside_a_block_keeps_running_and_sees_us_once(tiny, model):
+    """A patch that replaces a block and chains onto whatever is in the slot: ours then calls theirs, and theirs ours."""
+    patched = attach(model, QueryGain())
+    others = []
+
+    def replace(args, extra):
+        options = dict(args["transformer_options"])
+        other = Other(options.get(SLOT))
+        others.append(other)
+        options[SLOT] = other
+        return extra["original_block"]({**args, "transformer_options": options})
+
+    patched.set_model_patch_replace(replace, "dit", "double_block", 1)
+    out = sample(tiny, patched, steps=1)
+    assert torch.isfinite(out).all() and [other.calls for other in others] == [2]
+
+
+def test_nothing_is_left_in_a_dictionary_that_outlives_the_forward(tiny, model):
+    kept = {}
+    patched = attach(model, QueryGain())
+
+    def wrapper(executor, x, t, context, *args, **kwargs):
+        args = list(args)
+        place = next(i for i, a in enumerate(args) if isinstance(a, dict) and "sigmas" in a)
+        kept.update(args[place])
+        args[place] = kept
+        return executor(x, t, context, *args, **kwargs)
+
+    patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "other pack", wrapper)
+    sample(tiny, patched, steps=1)
+    assert "sigmas" in kept and SLOT not in kept

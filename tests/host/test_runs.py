@@ -1,0 +1,168 @@
+"""Every way in which people run a sampler: batches, guidance, second-order samplers, split runs, context windows, caches."""
+
+import comfy.context_windows
+import comfy.sample
+import pytest
+import torch
+from families import conditioning, sample, tiny_networks
+from interventions import QueryGain, Watcher
+
+from pack.py.core.events import Branch
+from pack.py.core.store import RUNS
+from pack.py.host.attach import attach
+from pack.py.techniques.record import FrameAttentionRecorder
+from pack.py.techniques.sth import SpectralTransportHomeostasis
+
+COND, UNCOND = Branch.COND, Branch.UNCOND
+STH = SpectralTransportHomeostasis(tau=2.0, layer_weight="flat")
+
+
+@pytest.fixture(autouse=True)
+def inference_mode():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return tiny_networks()["wan_t2v"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    with torch.inference_mode():
+        return tiny.load()
+
+
+def watched(tiny, model, *interventions, **options):
+    """(latent, forwards in order) of a run."""
+    log = []
+    latent = sample(tiny, attach(model, *interventions, Watcher(log=log)), **options)
+    forwards = list(dict.fromkeys(id(entry[1]) for entry in log))
+    by_id = {id(entry[1]): entry[1] for entry in log}
+    return latent, [by_id[i] for i in forwards]
+
+
+def test_cond_and_uncond_in_one_batch_are_told_apart(tiny, model):
+    _, forwards = watched(tiny, model, batch=2)
+    assert {f.branches for f in forwards} == {(UNCOND, UNCOND, COND, COND)}
+    assert {f.samples for f in forwards} == {(0, 1, 0, 1)}
+
+
+def test_cond_and_uncond_in_separate_calls_give_the_same_video(tiny, model):
+    patched = attach(model, STH)
+    together = sample(tiny, patched)
+    _, forwards = watched(tiny, model, STH, uncond_tokens=5)
+    assert [f.branches for f in forwards[:2]] == [(COND,), (UNCOND,)]
+    assert torch.isfinite(together).all()
+
+
+def test_a_sample_does_not_depend_on_its_neighbours_in_the_batch(tiny, model):
+    patched = attach(model, STH)
+    pair = sample(tiny, patched, batch=2, seed=3)
+    generator = torch.manual_seed(3)
+    noise = torch.randn(2, *tiny.latent[1:], generator=generator)
+    for i in range(2):
+        alone = comfy.sample.sample(
+            patched, noise[i : i + 1], 3, 4.0, "euler", "simple", conditioning(tiny, 1), conditioning(tiny, 2),
+            torch.zeros(tiny.latent), seed=3, disable_pbar=True,
+        )  # fmt: skip
+        torch.testing.assert_close(pair[i : i + 1], alone, atol=1e-3, rtol=1e-3)
+
+
+def test_cfg_1_has_no_uncond_and_still_acts(tiny, model):
+    latent, forwards = watched(tiny, model, STH, cfg=1.0, steps=4)
+    assert {f.branches for f in forwards} == {(COND,)}
+    assert not torch.equal(latent, sample(tiny, model, cfg=1.0, steps=4))
+
+
+def test_an_intervention_on_uncond_at_cfg_1_says_what_is_wrong(tiny, model):
+    from pack.py.core.errors import TemporalAttentionError
+
+    with pytest.raises(TemporalAttentionError, match="branch"):
+        sample(tiny, attach(model, QueryGain(branch=UNCOND)), cfg=1.0)
+
+
+@pytest.mark.parametrize("sampler,steps", [("heun", 4), ("dpm_2", 4), ("dpmpp_2m", 4), ("uni_pc", 4), ("lcm", 4), ("dpmpp_sde", 4)])
+def test_steps_and_progress_rise_with_every_sampler(tiny, model, sampler, steps):
+    latent, forwards = watched(tiny, model, STH, sampler=sampler, steps=steps)
+    assert torch.isfinite(latent).all()
+    indices = [f.step.index for f in forwards]
+    assert indices == sorted(indices) and indices[0] == 0 and indices[-1] < forwards[0].step.total
+    sigmas = [f.step.sigma for f in forwards]
+    progress = [f.step.progress for f in forwards]
+    assert progress[0] < 1e-3
+    for (s1, p1), (s2, p2) in zip(zip(sigmas, progress, strict=True), zip(sigmas[1:], progress[1:], strict=True), strict=False):
+        assert (s1 > s2) == (p1 < p2)
+
+
+def test_a_run_split_over_two_samplers_equals_the_whole_run(tiny, model):
+    """Schedules follow the noise, not the step count of one sampler (KSamplerAdvanced, Wan 2.2's two models)."""
+    patched = attach(model, STH)
+    whole = sample(tiny, patched, steps=4)
+    first = sample(tiny, patched, steps=4, start_step=0, last_step=2)
+    empty = torch.zeros_like(first)
+    second = comfy.sample.sample(
+        patched, empty, 4, 4.0, "euler", "simple", conditioning(tiny, 1), conditioning(tiny, 2), first, disable_noise=True,
+        start_step=2, last_step=4, seed=0, disable_pbar=True,
+    )  # fmt: skip
+    torch.testing.assert_close(second, whole, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(1, 16, 3, 8, 8), (1, 16, 2, 5, 7), (1, 16, 4, 6, 10)])
+def test_odd_sizes(tiny, model, size):
+    latent, forwards = watched(tiny, model, STH, latent=size, steps=2)
+    grid = forwards[0].grid
+    assert (grid.frames, grid.height, grid.width) == (size[2], -(-size[3] // 2), -(-size[4] // 2))
+    assert torch.isfinite(latent).all()
+
+
+def test_a_still_passes_through_and_says_so(tiny, model, caplog):
+    one_frame = (1, 16, 1, 8, 8)
+    plain = sample(tiny, model, latent=one_frame)
+    assert torch.equal(sample(tiny, attach(model, STH), latent=one_frame), plain)
+    assert "one latent frame" in caplog.text
+
+
+def test_context_windows_are_separate_forwards_with_their_own_frames(tiny, model):
+    windowed = model.clone()
+    windowed.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
+        context_schedule=comfy.context_windows.get_matching_context_schedule("standard_static"),
+        fuse_method=comfy.context_windows.get_matching_fuse_method("pyramid"),
+        context_length=4,
+        context_overlap=2,
+        dim=2,
+    )
+    latent, forwards = watched(tiny, windowed, STH, latent=(1, 16, 8, 8, 8), steps=2)
+    assert torch.isfinite(latent).all()
+    assert forwards[0].frames == (0, 1, 2, 3)
+    assert all(len(f.frames) == f.grid.frames for f in forwards)
+    assert set().union(*(f.frames for f in forwards)) == set(range(8))
+
+
+def test_skipped_forwards_of_a_cache_are_no_error(tiny, model):
+    from comfy_extras.nodes_easycache import EasyCacheNode
+
+    (cached,) = EasyCacheNode.execute(attach(model, STH), 3.0, 0.1, 0.95, False).args
+    assert torch.isfinite(sample(tiny, cached, steps=8)).all()
+
+
+def test_two_samplers_on_one_traced_model_are_found_apart(tiny, model):
+    recorder = FrameAttentionRecorder()
+    traced = attach(model, STH, recorder)
+    short, long = sample(tiny, traced, steps=2), sample(tiny, traced, steps=5, seed=1)
+    for latent, steps in ((short, 2), (long, 5)):
+        found = RUNS.find(latent, recorder)
+        assert found.exact and len({r.step.index for r in found.trace.records}) == steps
+
+
+def test_tension_falls_and_gamma_follows_its_sign(tiny, model):
+    from pack.py.views.quantities import gamma, tension
+
+    recorder = FrameAttentionRecorder()
+    latent = sample(tiny, attach(model, STH, recorder), steps=6)
+    records = RUNS.find(latent, recorder).trace.records
+    active = [r for r in records if abs(gamma(r) - 1) > 0.03]
+    assert len(active) >= 20
+    assert all((gamma(r) > 1) == (tension(r, False) > 0) for r in active)
+    assert sum(abs(tension(r, True)) < abs(tension(r, False)) for r in active) >= 0.95 * len(active)

@@ -1,0 +1,119 @@
+"""The run: what is flushed when, what is counted, what is reported, when it raises; and the trace it leaves."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from events import COND, STEP, UNCOND, attention, forward
+
+from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.events import CallNotes
+from pack.py.core.intervention import Intervention, Observer, Where, Window
+from pack.py.core.run import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubler(Intervention):
+    def before(self, call):
+        call.note("doubled", torch.ones(len(call.rows)))
+        return call.edit(q=2 * call.q)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormRecorder(Observer):
+    def seen(self, call, edited):
+        call.note("norm", edited.q.flatten(2).norm(dim=-1))
+
+
+def run_call(run, fwd):
+    opened = run.open(fwd)
+    if opened is None:
+        return None
+    call = attention(fwd=fwd)
+    opened.attention(call)
+    run.collect(CallNotes(call.site, fwd, call.notes))
+    return call
+
+
+def test_records_are_split_by_row_branch_and_step():
+    run = Run((Doubler(branch=COND), NormRecorder()), "Tiny", 3)
+    first, second = forward((UNCOND, COND)), forward((UNCOND, COND), step=replace(STEP, index=3, sigma=0.8))
+    call = run_call(run, first)
+    assert not run.trace.records, "nothing leaves the device before the step ends"
+    run_call(run, second)
+    assert {r.step.index for r in run.trace.records} == {2}
+    run.close()
+    assert [(r.branch, r.step.index) for r in run.trace.records] == [(UNCOND, 2), (COND, 2), (UNCOND, 3), (COND, 3)]
+    uncond, cond = run.trace.records[:2]
+    assert "doubled" not in uncond.values and cond.values["doubled"] == 1
+    np.testing.assert_allclose(uncond.values["norm"], call.q[0].flatten(1).norm(dim=-1), rtol=1e-6)
+    np.testing.assert_allclose(cond.values["norm"], 2 * call.q[1].flatten(1).norm(dim=-1), rtol=1e-6)
+
+
+def test_without_an_observer_nothing_is_kept():
+    run = Run((Doubler(),), "Tiny", 3)
+    run_call(run, forward())
+    run.close()
+    assert not run.trace.records
+
+
+def test_report_says_what_was_done():
+    run = Run((Doubler(),), "Tiny", 3)
+    run_call(run, forward())
+    run.close()
+    assert run.trace.report == ("Doubler acted on 1 calls, 1 of 10 steps, blocks 1-1",)
+
+
+def test_a_window_that_no_step_reaches_is_reported_not_raised():
+    run = Run((Doubler(window=Window(0.0, 0.1)),), "Tiny", 3)
+    assert run_call(run, forward()) is None
+    run.close()
+    assert "active on 0 of 10 steps" in run.trace.report[0] and "widen" in run.trace.report[0]
+
+
+def test_no_matching_site_raises_at_the_end():
+    run = Run((Doubler(where=Where(kinds=frozenset({"temporal"}))),), "Tiny", 3)
+    run_call(run, forward())
+    with pytest.raises(TemporalAttentionError, match="Doubler finds attention of kind temporal.*Tiny"):
+        run.close()
+
+
+def test_a_still_passes_through_and_says_so_once(caplog):
+    run = Run((Doubler(),), "Tiny", 3)
+    for _ in range(3):
+        assert run_call(run, forward(frames=1)) is None
+    run.close()
+    assert len(caplog.records) == 1 and "one latent frame" in caplog.text
+    assert any("passed through 3 network calls" in line for line in run.trace.report)
+
+
+def test_neutral_interventions_are_left_out():
+    @dataclass(frozen=True, kw_only=True)
+    class Off(Doubler):
+        def acts(self):
+            return False
+
+    assert Run((Off(),), "Tiny", 3).chain == ()
+
+
+def test_grid_of_means_over_samples_and_blocks():
+    run = Run((NormRecorder(),), "Tiny", 3)
+    run_call(run, forward((COND, COND)))
+    run.close()
+    table = run.trace.by_block_and_step(lambda r: float(r.sample + r.values["norm"].mean()))
+    assert table.shape == (3, 3) and np.isfinite(table).sum() == 1
+    expected = np.mean([r.sample + r.values["norm"].mean() for r in run.trace.records])
+    np.testing.assert_allclose(table[1, 2], expected)
+    assert np.isnan(run.trace.by_block_and_step(lambda r: 1.0, UNCOND)).all()
+
+
+@pytest.mark.parametrize("start,end", [(0.5, 0.4), (-0.1, 1.0), (0.0, 1.1), (float("nan"), 1.0)])
+def test_bad_windows_raise(start, end):
+    with pytest.raises(TemporalAttentionError, match="start"):
+        Window(start, end)
+
+
+def test_blocks_outside_the_network_raise():
+    with pytest.raises(TemporalAttentionError, match="from 0 to 2.*block 3, 7"):
+        Where(blocks=frozenset({1, 3, 7})).check(3)
