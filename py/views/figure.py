@@ -29,13 +29,16 @@ STYLE = {
 
 
 @contextmanager
-def figure(height: float, title: str) -> Iterator:
-    """A matplotlib Figure 1024 pixels wide and `height` inches high, in the pack's style, with a title."""
+def figure(height: float, title: str, layout: str = "constrained") -> Iterator:
+    """A matplotlib Figure 1024 pixels wide and `height` inches high, in the pack's style, with a title.
+
+    `layout` is matplotlib's: "constrained", or "compressed" for axes of fixed aspect.
+    """
     import matplotlib
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        drawing = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout="constrained")
+        drawing = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout=layout)
         drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
         yield drawing
 

@@ -2,8 +2,10 @@
 
 import os
 import sys
+from pathlib import Path
 
 sys.path.insert(0, os.environ["COMFYUI_PATH"])
+sys.path.append(str(Path(__file__).parents[1] / "unit"))  # reference.py: the naive float64 mathematics
 
 import comfy.cli_args  # noqa: E402  (must precede every other comfy import: it decides the device)
 

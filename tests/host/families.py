@@ -44,11 +44,10 @@ def _random(name: str, like: torch.Tensor, generator: torch.Generator) -> torch.
     return 1 + 0.1 * value if name.endswith("weight") else 0.1 * value
 
 
-def native(network: torch.nn.Module, metadata: dict | None = None, **options):
-    """The network's weights through the host's own loader, in float32 so that comparisons can be strict."""
-    model = comfy.sd.load_diffusion_model_state_dict(
-        random_weights(network), model_options={"dtype": torch.float32, **options}, metadata=metadata
-    )
+def native(network: torch.nn.Module, metadata: dict | None = None, planted: dict[str, torch.Tensor] | None = None):
+    """Random weights, or planted ones by name, through the host's own loader; float32, so that comparisons can be strict."""
+    weights = {**random_weights(network), **(planted or {})}
+    model = comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32}, metadata=metadata)
     assert model is not None, "the host did not recognise the network"
     return model
 

@@ -9,6 +9,7 @@ from families import Tiny, native
 
 WIDTH, HEADS, LAYERS, TEXT = 128, 2, 3, 32
 LATENT = (1, 16, 3, 8, 8)
+METADATA = {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT}})}
 
 
 def network(model_type="t2v", in_dim=16, out_dim=16, cls=wan.WanModel, **options):
@@ -19,8 +20,7 @@ def network(model_type="t2v", in_dim=16, out_dim=16, cls=wan.WanModel, **options
 
 
 def loader(**options):
-    metadata = {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT}})}
-    return lambda: native(network(**options), metadata)
+    return lambda: native(network(**options), METADATA)
 
 
 class ClipVision(dict):

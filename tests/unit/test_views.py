@@ -1,0 +1,156 @@
+"""Pictures of traces: right size and values, readable text inside the picture, nothing clipped or overlapping."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from events import COND, STEP, UNCOND
+
+from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.events import Site, Step
+from pack.py.core.trace import Record, Trace
+from pack.py.views import figure, heatmap, matrices, quantities, report
+
+
+def record(block, step, branch=COND, blocks=4, frames=5, gamma=1.2, seed=0):
+    random = np.random.default_rng([block, step, seed])
+    spectra = random.dirichlet(np.ones(frames), size=(2, 2)).astype(np.float32)
+    values = {
+        "h_row": np.array([0.9, 0.7], np.float32),
+        "spectrum": spectra[0],
+        "frames": random.dirichlet(np.ones(frames), size=frames).astype(np.float32),
+        "after.h_row": np.array([0.8, 0.6], np.float32),
+        "after.spectrum": spectra[1],
+        "after.frames": random.dirichlet(np.ones(frames), size=frames).astype(np.float32),
+        "gamma": np.array(gamma, np.float32),
+        "tau_eff": np.array(0.2, np.float32),
+    }
+    return Record(Step(step, 20, 1 - step / 20, step / 20, 1 - step / 20), Site(block, blocks, "self"), branch, 0, None, values)
+
+
+def trace(blocks=4, steps=6, **options):
+    records = [record(b, s, branch, blocks, **options) for s in range(steps) for b in range(blocks) for branch in (COND, UNCOND)]
+    return Trace("Tiny", blocks, records, ("STH acted on 48 calls",))
+
+
+@pytest.fixture
+def drawings(monkeypatch):
+    """Every Figure that is drawn, kept for inspection."""
+    kept = []
+    to_image = figure.to_image
+    for module in (heatmap, matrices):
+        monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
+    return kept
+
+
+def texts(drawing):
+    """(text, bounding box in pixels) of every text that is drawn: titles, labels, and the ticks inside their axes."""
+    renderer = drawing.canvas.get_renderer()
+    shown = [drawing._suptitle]
+    for axes in drawing.axes:
+        shown += [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            shown += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_visible()]
+    return [(t.get_text(), t.get_window_extent(renderer)) for t in shown if t.get_text().strip()]
+
+
+def check_readable(drawing):
+    """All text is inside the picture, and no two texts overlap."""
+    width, height = drawing.canvas.get_width_height()
+    found = [(text, box) for text, box in texts(drawing) if box.width > 0]
+    for text, box in found:
+        assert -0.5 <= box.x0 and box.x1 <= width + 0.5, f"{text!r} is clipped at a side"
+        assert -0.5 <= box.y0 and box.y1 <= height + 0.5, f"{text!r} is clipped above or below"
+    for i, (one, a) in enumerate(found):
+        for other, b in found[i + 1 :]:
+            assert not a.shrunk(0.95, 0.9).overlaps(b.shrunk(0.95, 0.9)), f"{one!r} overlaps {other!r}"
+
+
+@pytest.mark.parametrize("quantity", quantities.QUANTITIES)
+def test_a_heatmap_of_every_quantity_is_readable(quantity, drawings):
+    image = heatmap.layer_step_heatmap(trace(), quantity, None)
+    assert image.shape[0] == 1 and image.shape[2:] == (1024, 3) and image.dtype == torch.float32
+    assert 0 <= image.min() and image.max() <= 1
+    check_readable(drawings[0])
+
+
+@pytest.mark.parametrize("blocks,steps", [(1, 1), (30, 50), (60, 4), (4, 100)])
+def test_heatmaps_of_every_size_are_readable(blocks, steps, drawings):
+    heatmap.layer_step_heatmap(trace(blocks, steps), "tension before", COND, note=" (the newest traced run)")
+    check_readable(drawings[0])
+
+
+def test_the_heatmap_shows_the_numbers(drawings):
+    drawn = trace()
+    heatmap.layer_step_heatmap(drawn, "tension before", COND)
+    mesh = drawings[0].axes[0].images[0]
+    expected = [
+        [np.mean([quantities.tension(r, False) for r in drawn.select(COND, {s}, {b})]) for s in range(6)] for b in range(4)
+    ]
+    np.testing.assert_allclose(mesh.get_array(), expected, rtol=1e-6)
+
+
+def test_colours_are_centred_and_shared_before_and_after(drawings):
+    for quantity in ("tension before", "tension after"):
+        heatmap.layer_step_heatmap(trace(), quantity, None)
+    limits = [d.axes[0].images[0].get_clim() for d in drawings]
+    assert limits[0] == limits[1] and limits[0][0] == -limits[0][1]
+    heatmap.layer_step_heatmap(trace(), "gamma", None)
+    low, high = drawings[2].axes[0].images[0].get_clim()
+    assert (low + high) / 2 == pytest.approx(1.0)
+    heatmap.layer_step_heatmap(trace(), "tension before", None, full_range=True)
+    assert drawings[3].axes[0].images[0].get_clim() == (-1, 1)
+
+
+def test_a_quantity_that_nobody_recorded_says_so(drawings):
+    plain = trace()
+    for r in plain.records:
+        r.values.pop("gamma")
+    heatmap.layer_step_heatmap(plain, "gamma", None)
+    assert any("nothing was recorded" in text for text, _ in texts(drawings[0]))
+    check_readable(drawings[0])
+
+
+@pytest.mark.parametrize("blocks,steps", [({1}, {2}), ({0, 1, 2}, {0, 1}), (None, None), ({3}, None)])
+def test_matrices_are_readable(blocks, steps, drawings):
+    image = matrices.frame_matrices(trace(blocks=20, steps=20), blocks, steps, None, after=False)
+    assert image.shape[2:] == (1024, 3)
+    check_readable(drawings[0])
+
+
+def test_matrices_show_the_mean_over_branches(drawings):
+    drawn = trace()
+    matrices.frame_matrices(drawn, {1}, {2}, None, after=True)
+    expected = np.mean([r.values["after.frames"] for r in drawn.select(None, {2}, {1})], axis=0)
+    np.testing.assert_allclose(drawings[0].axes[0].images[0].get_array(), expected, rtol=1e-6)
+
+
+def test_matrices_of_blocks_that_were_not_recorded_raise():
+    with pytest.raises(TemporalAttentionError, match="blocks 0-3 and steps 0-5"):
+        matrices.frame_matrices(trace(), {9}, None, None, after=False)
+
+
+def test_the_report_names_what_matters():
+    text = report.trace_report(trace(gamma=1.5), 0.03)
+    for part in ("Tiny, 4 blocks", "STH acted on 48 calls", "cond: 24 calls", "active calls", "24 of 24 (100%)", "largest |T|"):
+        assert part in text, part
+    quiet = report.trace_report(trace(gamma=1.01), 0.03)
+    assert "no call was active" in quiet and "raise tau" in quiet
+
+
+def test_the_report_of_an_empty_trace():
+    assert "no attention call was recorded" in report.trace_report(Trace("Tiny", 4), 0.03)
+
+
+def test_quantities_of_known_spectra():
+    flat = Record(STEP, Site(0, 1, "self"), COND, 0, None, {"h_row": np.ones(1), "spectrum": np.array([[1.0, 0, 0, 0]])})
+    assert quantities.tension(flat, False) == 1.0 and quantities.tension(flat, True) == 1.0
+    identity = Record(STEP, Site(0, 1, "self"), COND, 0, None, {"h_row": np.zeros(1), "spectrum": np.full((1, 4), 0.25)})
+    assert quantities.tension(identity, False) == pytest.approx(-1.0)
+
+
+def test_pyplot_is_never_imported():
+    heatmap.layer_step_heatmap(trace(), "tension before", None)
+    assert "matplotlib.pyplot" not in sys.modules
