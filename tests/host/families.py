@@ -16,12 +16,12 @@ import torch
 
 @dataclass(frozen=True)
 class Tiny:
-    """One tiny network: how to load it, what it samples and what its conditioning holds besides text."""
+    """One tiny network: how to load it, what it samples, and what its conditioning holds besides text for a latent shape."""
 
     load: Callable[[], object]
     latent: tuple[int, ...]
     text_width: int
-    extras: Callable[[torch.Generator], dict] = field(default=lambda generator: {})
+    extras: Callable[[torch.Generator, tuple[int, ...]], dict] = field(default=lambda generator, latent: {})
 
 
 def tiny_networks() -> dict[str, Tiny]:
@@ -52,17 +52,18 @@ def native(network: torch.nn.Module, metadata: dict | None = None, planted: dict
     return model
 
 
-def conditioning(tiny: Tiny, seed: int, tokens: int = 7) -> list:
+def conditioning(tiny: Tiny, seed: int, tokens: int = 7, latent: tuple[int, ...] | None = None) -> list:
     """One conditioning with random text of `tokens` tokens."""
     generator = torch.Generator().manual_seed(seed)
-    return [[torch.randn(1, tokens, tiny.text_width, generator=generator), tiny.extras(generator)]]
+    text = torch.randn(1, tokens, tiny.text_width, generator=generator)
+    return [[text, tiny.extras(generator, (1, *(latent or tiny.latent)[1:]))]]
 
 
 def sample(tiny: Tiny, model, *, steps=3, cfg=4.0, sampler="euler", seed=0, batch=1, latent=None, uncond_tokens=7, **options):
     """A native sampling run with equal text lengths, so that cond and uncond share one batch; returns the latent."""
     empty = torch.zeros(latent or (batch, *tiny.latent[1:]))
     noise = comfy.sample.prepare_noise(empty, seed)
-    positive, negative = conditioning(tiny, 1), conditioning(tiny, 2, uncond_tokens)
+    positive, negative = conditioning(tiny, 1, latent=latent), conditioning(tiny, 2, uncond_tokens, latent)
     return comfy.sample.sample(
         model, noise, steps, cfg, sampler, "simple", positive, negative, empty, seed=seed, disable_pbar=True, **options
     )

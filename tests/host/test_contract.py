@@ -6,6 +6,7 @@ import pytest
 import torch
 from families import sample, tiny_networks
 from found import acting, observers, techniques
+from inside import only_inside_blocks
 from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain
 from reference_edits import edited_attention
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -103,31 +104,37 @@ def test_only_the_chosen_branch_changes(subject, branch):
 
 
 class LargestTensor(TorchDispatchMode):
-    """Records the number of elements of the largest tensor that any operation returned."""
+    """Records the number of elements of the largest tensor that any operation returned while `inside`."""
 
-    elements = 0
+    inside, elements = False, 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         out = func(*args, **(kwargs or {}))
         for x in out if isinstance(out, tuple | list) else (out,):
-            if isinstance(x, torch.Tensor):
+            if self.inside and isinstance(x, torch.Tensor):
                 self.elements = max(self.elements, x.numel())
         return out
 
 
+def largest(tiny, model, *interventions):
+    """(elements of the largest tensor made inside the blocks, video tokens squared) on a latent of many tokens."""
+    mode = LargestTensor()
+    with only_inside_blocks(model, mode):
+        sample(tiny, attach(model, *interventions), steps=1, latent=(1, tiny.latent[1], 3, 48, 48))
+    return mode.elements, (3 * 24 * 24) ** 2
+
+
 @pytest.mark.parametrize("technique", techniques(), ids=lambda t: t.__name__)
 def test_no_tensor_of_tokens_squared(subject, technique):
-    """On a latent whose token count squared is far above everything the network itself makes outside its kernel."""
     tiny, model, _ = subject
-    if tiny.extras.__name__ != "<lambda>":
-        pytest.skip("the conditioning of this network has the small latent's size")
-    latent = (1, tiny.latent[1], 3, 64, 64)
-    tokens = 3 * 32 * 32
-    with LargestTensor() as plain:
-        sample(tiny, attach(model), steps=1, latent=latent)
-    with LargestTensor() as ours:
-        sample(tiny, attach(model, strong(technique)), steps=1, latent=latent)
-    assert ours.elements <= plain.elements < tokens**2
+    plain, squared = largest(tiny, model)
+    assert largest(tiny, model, strong(technique))[0] <= plain < squared
+
+
+def test_the_check_would_find_one(subject):
+    tiny, model, _ = subject
+    made, squared = largest(tiny, model, FrameBias())
+    assert made >= squared
 
 
 def test_memory_does_not_grow_over_runs(subject):

@@ -10,10 +10,10 @@ import latent_preview
 import pytest
 import torch
 from comfy_extras import nodes_custom_sampler, nodes_hunyuan
-from pack.nodes.load_demo_model import LoadDemoModel
-from pack.py.demo import text, vocabulary, weights
 
 import nodes
+from pack.nodes.load_demo_model import LoadDemoModel
+from pack.py.demo import text, vocabulary, weights
 
 PROMPT = "a red circle moves left on a striped background"
 STEPS, CFG, SHIFT, SEED = 20, 4.0, 3.0, 7

@@ -83,9 +83,9 @@ def test_an_intervention_on_uncond_at_cfg_1_says_what_is_wrong(tiny, model):
         sample(tiny, attach(model, QueryGain(branch=UNCOND)), cfg=1.0)
 
 
-@pytest.mark.parametrize("sampler,steps", [("heun", 4), ("dpm_2", 4), ("dpmpp_2m", 4), ("uni_pc", 4), ("lcm", 4), ("dpmpp_sde", 4)])
-def test_steps_and_progress_rise_with_every_sampler(tiny, model, sampler, steps):
-    latent, forwards = watched(tiny, model, STH, sampler=sampler, steps=steps)
+@pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2m", "uni_pc", "lcm", "dpmpp_sde"])
+def test_steps_and_progress_rise_with_every_sampler(tiny, model, sampler):
+    latent, forwards = watched(tiny, model, STH, sampler=sampler, steps=4)
     assert torch.isfinite(latent).all()
     indices = [f.step.index for f in forwards]
     assert indices == sorted(indices) and indices[0] == 0 and indices[-1] < forwards[0].step.total

@@ -5,6 +5,7 @@ import random
 
 import pytest
 import torch
+
 from pack.py.demo import codec
 
 COLOURS = [(0.92, 0.12, 0.12), (0.10, 0.78, 0.18), (0.15, 0.25, 0.95), (0.95, 0.85, 0.10), (0.55, 0.15, 0.75), (0.95, 0.5, 0.08)]

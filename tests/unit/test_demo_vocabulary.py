@@ -1,6 +1,7 @@
 """The demo vocabulary: ids never move, codes are orthogonal, words are found in any spelling."""
 
 import torch
+
 from pack.py.demo import vocabulary
 
 

@@ -52,7 +52,8 @@ def texts(drawing):
         shown += [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
-            shown += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_visible()]
+            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            shown += [tick.label1 for tick in ticks if tick.label1.get_visible()]
     return [(t.get_text(), t.get_window_extent(renderer)) for t in shown if t.get_text().strip()]
 
 

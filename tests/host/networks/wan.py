@@ -29,34 +29,40 @@ class ClipVision(dict):
     __getattr__ = dict.__getitem__
 
 
-def first_image(generator):
-    return {"concat_latent_image": torch.randn(LATENT, generator=generator), "concat_mask": torch.ones(1, 1, *LATENT[2:])}
+def noise_like(latent, generator, channels=16, frames=None):
+    return torch.randn(1, channels, frames or latent[2], *latent[3:], generator=generator)
 
 
-def first_image_with_clip(generator):
+def first_image(generator, latent):
+    return {"concat_latent_image": noise_like(latent, generator), "concat_mask": torch.ones(1, 1, *latent[2:])}
+
+
+def first_image_with_clip(generator, latent):
     vision = ClipVision(penultimate_hidden_states=torch.randn(1, 257, 1280, generator=generator))
-    return {**first_image(generator), "clip_vision_output": vision}
+    return {**first_image(generator, latent), "clip_vision_output": vision}
 
 
-def reference(generator):
-    return {"reference_latents": [torch.randn(1, 16, 1, 8, 8, generator=generator)]}
+def reference(generator, latent):
+    return {"reference_latents": [noise_like(latent, generator, frames=1)]}
 
 
-def joined_frames(generator):
-    return {"time_dim_concat": torch.randn(1, 16, 2, 8, 8, generator=generator)}
+def joined_frames(generator, latent):
+    return {"time_dim_concat": noise_like(latent, generator, frames=2)}
 
 
-def in_context(generator):
-    return {"context_latents": [torch.randn(1, 16, 2, 8, 8, generator=generator)]}
+def in_context(generator, latent):
+    return {"context_latents": [noise_like(latent, generator, frames=2)]}
 
 
-def control(generator):
-    frames = torch.randn(1, 32, *LATENT[2:], generator=generator)
-    return {"vace_frames": [frames], "vace_mask": [torch.ones(1, 64, *LATENT[2:])], "vace_strength": [1.0]}
+def control(generator, latent):
+    mask = torch.ones(1, 64, *latent[2:])
+    return {"vace_frames": [noise_like(latent, generator, channels=32)], "vace_mask": [mask], "vace_strength": [1.0]}
 
 
-def camera(generator):
-    return {**first_image(generator), "camera_conditions": torch.randn(1, 24, 3, 64, 64, generator=generator)}
+def camera(generator, latent):
+    frames, height, width = latent[2:]
+    poses = torch.randn(1, 24, frames, 8 * height, 8 * width, generator=generator)
+    return {**first_image(generator, latent), "camera_conditions": poses}
 
 
 NETWORKS = {

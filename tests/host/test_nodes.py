@@ -1,0 +1,173 @@
+"""The nodes as the host sees them: schemas, texts, what they return, and what they say to bad input."""
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from families import sample, tiny_networks
+
+from pack.nodes import _inputs as shared
+from pack.nodes.frame_attention import FrameAttentionNode
+from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode
+from pack.nodes.tension_heatmap import TensionHeatmapNode
+from pack.nodes.trace_attention import TraceAttentionNode
+from pack.nodes.trace_info import TraceInfoNode
+from pack.py.core.errors import TemporalAttentionError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load_pack():
+    """The pack through its own __init__.py, under a module name such as the host gives it."""
+    spec = importlib.util.spec_from_file_location("pack_as_loaded", ROOT / "__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    extension = asyncio.run(module.comfy_entrypoint())
+    return asyncio.run(extension.get_node_list())
+
+
+NODES = load_pack()
+
+
+@pytest.fixture(autouse=True)
+def inference_mode():
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return tiny_networks()["wan_t2v"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    with torch.inference_mode():
+        return tiny.load()
+
+
+def defaults(node, **given):
+    """The values a fresh node in the editor has."""
+    return {i.id: given.pop(i.id) if i.id in given else i.default for i in node.define_schema().inputs}
+
+
+def run(node, **given):
+    return node.execute(**defaults(node, **given)).args
+
+
+def test_every_file_in_nodes_gives_a_node():
+    files = [path for path in (ROOT / "nodes").glob("*.py") if not path.name.startswith("_")]
+    assert len(NODES) == len(files) == len({node.define_schema().node_id for node in NODES})
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)
+def test_schema_is_complete(node):
+    schema = node.GET_SCHEMA()
+    assert schema.node_id.startswith("TA_") and schema.display_name and len(schema.description) > 40 and schema.search_aliases
+    assert schema.category.split("/")[0] == "temporal attention" and schema.category.count("/") <= 1
+    for part in (*schema.inputs, *schema.outputs):
+        assert part.tooltip and part.tooltip[-1] in ".?", f"{part.id} has no tooltip"
+    assert node.RETURN_TYPES == [output.io_type for output in schema.outputs]
+    assert not any(issubclass(node, other) for other in NODES if other is not node)
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)
+def test_widgets_have_defaults_and_rarely_used_ones_are_advanced(node):
+    widgets = [i for i in node.define_schema().inputs if isinstance(i, io.WidgetInput)]
+    assert all(i.default is not None for i in widgets)
+    assert sum(not i.advanced for i in widgets) <= 4
+
+
+def test_homeostasis_at_defaults_acts_and_at_0_does_not(tiny, model):
+    plain = sample(tiny, model)
+    (strong,) = run(SpectralTransportHomeostasisNode, model=model, tau=2.0)
+    (off,) = run(SpectralTransportHomeostasisNode, model=model, tau=0.0)
+    assert not torch.equal(sample(tiny, strong), plain) and torch.equal(sample(tiny, off), plain)
+
+
+def test_settings_reach_the_technique(model):
+    (patched,) = run(
+        SpectralTransportHomeostasisNode, model=model, tau=0.5, per_head=True, start_percent=0.1, end_percent=0.6, blocks="0-1",
+        branch="cond only", estimator="exact", rows=9, layer_weight="flat", step_weight="noise level", rule="output gain",
+    )  # fmt: skip
+    (technique,) = patched.model_options["transformer_options"]["temporal_attention"]
+    assert (technique.tau, technique.rule, technique.per_head) == (0.5, "output gain", True)
+    assert (technique.window.start, technique.window.end, technique.where.blocks) == (0.1, 0.6, {0, 1})
+    assert (technique.estimator.name, technique.estimator.rows, technique.branch.value) == ("exact", 9, "cond")
+    assert (technique.layer_weight, technique.step_weight) == ("flat", "noise level")
+
+
+@pytest.fixture(scope="module")
+def traced(tiny, model):
+    """(trace, latent) of a run."""
+    with torch.inference_mode():
+        (treated,) = run(SpectralTransportHomeostasisNode, model=model, tau=1.0)
+        watched, trace = run(TraceAttentionNode, model=treated)
+        return trace, {"samples": sample(tiny, watched)}
+
+
+def test_pictures_and_report(traced, monkeypatch, tmp_path):
+    import folder_paths
+
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+    trace, samples = traced
+    for node in (TensionHeatmapNode, FrameAttentionNode):
+        output = node.execute(**defaults(node, trace=trace, samples=samples))
+        (image,) = output.args
+        assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
+        assert list(tmp_path.iterdir()) and output.ui
+    (report,) = run(TraceInfoNode, trace=trace, samples=samples)
+    assert "SpectralTransportHomeostasis acted on 9 calls" in report
+
+
+@pytest.mark.parametrize("tau", [float("nan"), float("inf")])
+def test_tau_must_be_finite(model, tau):
+    with pytest.raises(TemporalAttentionError, match="finite number for tau.*got (nan|inf)"):
+        run(SpectralTransportHomeostasisNode, model=model, tau=tau)
+
+
+@pytest.mark.parametrize(
+    "blocks,said", [("9-3", "'9-3'"), ("a", "'a'"), ("1--2", "'1--2'"), ("0-7", "block 3, 4, 5, 6, 7"), ("3", "0 to 2")]
+)
+def test_bad_block_ranges_name_the_mistake(model, blocks, said):
+    with pytest.raises(TemporalAttentionError, match=said):
+        run(SpectralTransportHomeostasisNode, model=model, blocks=blocks)
+
+
+@pytest.mark.parametrize("text,expected", [("", None), (" ", None), ("3", {3}), ("0-2, 5", {0, 1, 2, 5}), ("1 - 2,", {1, 2})])
+def test_number_ranges(text, expected):
+    assert shared.numbers(text, "numbers") == expected
+
+
+@pytest.mark.parametrize("node", [SpectralTransportHomeostasisNode, TraceAttentionNode], ids=lambda n: n.__name__)
+def test_a_model_that_is_no_video_model_is_refused(node):
+    inner = torch.nn.Module()
+    inner.diffusion_model = torch.nn.Linear(1, 1)
+    image_model = ModelPatcher(inner, torch.device("cpu"), torch.device("cpu"))
+    with pytest.raises(TemporalAttentionError, match="video model of a known family.*Wan.*network is Linear"):
+        run(node, model=image_model)
+
+
+def test_a_trace_without_a_run_says_what_to_connect(tiny, model):
+    _, trace = run(TraceAttentionNode, model=model, rows=77)
+    with pytest.raises(TemporalAttentionError, match="Connect the MODEL of the same Trace Attention node"):
+        run(TensionHeatmapNode, trace=trace, samples={"samples": torch.zeros(1)})
+
+
+def test_a_trace_node_that_runs_again_finds_the_same_run(traced, model):
+    """The host evicts nodes that hold a MODEL first and runs them again, while the sampler's LATENT stays cached."""
+    old_trace, samples = traced
+    _, new_trace = run(TraceAttentionNode, model=model)
+    found = shared.traced_run(new_trace, samples)
+    assert found.exact and found.trace is shared.traced_run(old_trace, samples).trace
+
+
+def test_start_after_end_is_refused(model):
+    with pytest.raises(TemporalAttentionError, match="start 0.8, end 0.2"):
+        run(SpectralTransportHomeostasisNode, model=model, start_percent=0.8, end_percent=0.2)
