@@ -108,7 +108,7 @@ class Note:
 
 @dataclass(frozen=True)
 class CallNotes:
-    """All notes of one attention call or block output."""
+    """What one observer keeps of one attention call."""
 
     site: Site
     forward: Forward
@@ -147,7 +147,7 @@ class Attention:
         return self.kernel(self)
 
     def note(self, name: str, value: Tensor) -> None:
-        """Puts a value with one entry a batch row on the trace (it stays on its device until the step ends)."""
+        """Puts a value with one entry a batch row on every trace (it stays on its device until the step ends)."""
         self.notes.append(Note(name, self.rows, value))
 
 
@@ -159,7 +159,6 @@ class Block:
     forward: Forward
     x: Tensor
     rows: tuple[int, ...]
-    notes: list[Note] = field(default_factory=list)
 
     def edit(self, **changes) -> Block:
         """A changed copy; nothing is written in place."""

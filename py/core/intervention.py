@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from .errors import TemporalAttentionError
-from .events import Attention, Block, Branch, CallNotes, Site, Step
+from .events import Attention, Block, Branch, CallNotes, Note, Site, Step
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,9 @@ class Observer(Intervention):
         """An observer changes nothing whatever its settings are."""
         return cls()
 
-    def seen(self, call: Attention, edited: Attention) -> None:
-        """Called after each attention with the call as the model made it and as the kernel received it."""
+    def seen(self, call: Attention, edited: Attention) -> list[Note]:
+        """What to keep of an attention, given the call as the model made it and as the kernel received it."""
+        return []
 
     def digest(self, calls: list[CallNotes]) -> list[CallNotes]:
         """Turns the notes of one step into those that are kept: still on the device, but once a step, so it may wait for it."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .events import Attention, Block, Forward, Site
-from .intervention import Intervention
+from .events import Attention, Block, CallNotes, Forward, Site
+from .intervention import Intervention, Observer
 from .rows import Call, put, put_call, take, take_call
 
 ATTENTION_HOOKS = ("before", "after", "seen")
@@ -16,10 +16,11 @@ ATTENTION_HOOKS = ("before", "after", "seen")
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The interventions that act in one forward, in stacking order."""
+    """The interventions that act in one forward, in stacking order; `acted` and `record` tell the run about it."""
 
     chain: tuple[Intervention, ...]
     acted: Callable[[Intervention, Site], None]
+    record: Callable[[Observer, CallNotes], None]
 
     def attention(self, call: Attention) -> Tensor:
         """Runs one attention call: before*, the model's own kernel, after*, observers. Returns [B, H, Lq, D]."""
@@ -31,7 +32,7 @@ class Pipeline:
         for i in self._acting(call.site, "after"):
             out = self._edit_output(i, edited, out)
         for i in self._acting(call.site, "seen"):
-            i.seen(call, edited)
+            self.record(i, CallNotes(call.site, call.forward, [*call.notes, *i.seen(call, edited)]))
         return out
 
     def block(self, call: Block) -> Block:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from .errors import TemporalAttentionError
-from .events import CallNotes, Forward, Site
+from .events import CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer
 from .pipeline import Pipeline, active
 from .trace import Trace, to_records
@@ -35,28 +36,30 @@ class Run:
     """
 
     def __init__(self, chain: tuple[Intervention, ...], family: str, blocks: int):
-        self.chain = tuple(i for i in chain if i.acts())
-        self.observers = tuple(i for i in self.chain if isinstance(i, Observer))
+        self.chain = _without_twins(i for i in chain if i.acts())
+        self.family = family
         self.activity = {id(i): Activity() for i in self.chain}
-        self.trace = Trace(family, blocks)
+        self.traces = {i: Trace(family, blocks) for i in self.chain if isinstance(i, Observer)}
         self.skipped: Counter[str] = Counter()
         self.forwards = 0
         self.steps = 0
-        self._pending: list[CallNotes] = []
+        self._step: Step | None = None
+        self._pending: dict[Observer, list[CallNotes]] = {observer: [] for observer in self.traces}
 
     def open(self, forward: Forward) -> Pipeline | None:
         """The pipeline for one network call, or None where nothing acts in it."""
         self.forwards += 1
         self.steps = forward.step.total
-        if self._pending and self._pending[0].forward.step != forward.step:
+        if self._step != forward.step:
             self._flush()
+            self._step = forward.step
         if forward.grid.frames < 2:
             self.skip("one latent frame: there is no time axis to act on")
             return None
         chain = active(self.chain, forward)
         for i in chain:
             self.activity[id(i)].forwards += 1
-        return Pipeline(chain, lambda i, site: self._acted(i, site, forward)) if chain else None
+        return Pipeline(chain, lambda i, site: self._acted(i, site, forward), self._record) if chain else None
 
     def skip(self, reason: str) -> None:
         """Counts a network call that is passed through, and says why the first time."""
@@ -64,22 +67,19 @@ class Run:
             log.warning("Temporal Attention passes calls through unchanged: %s.", reason)
         self.skipped[reason] += 1
 
-    def collect(self, call: CallNotes) -> None:
-        """Keeps the notes of one call until its step ends; without an observer nobody wants them."""
-        if self.observers and call.notes:
-            self._pending.append(call)
-
     def close(self) -> None:
-        """Ends a run that came to its end: completes the trace, logs what each intervention did.
+        """Ends a run that came to its end: completes the traces, logs what each intervention did.
 
         Raises TemporalAttentionError where an intervention's window was reached but no site of the network matched.
         """
         self._flush()
-        self.trace.report = tuple(self._report(i) for i in self.chain) + tuple(
+        report = tuple(self._report(i) for i in self.chain) + tuple(
             f"passed through {n} network calls: {reason}" for reason, n in self.skipped.items()
         )
-        for line in self.trace.report:
+        for line in report:
             log.info("Temporal Attention: %s", line)
+        for trace in self.traces.values():
+            trace.report = report
         for i in self.chain:
             self._check_acted(i)
 
@@ -89,11 +89,13 @@ class Run:
         did.blocks.add(site.block)
         did.steps.add(forward.step.index)
 
+    def _record(self, observer: Observer, call: CallNotes) -> None:
+        self._pending[observer].append(call)
+
     def _flush(self) -> None:
-        calls, self._pending = self._pending, []
-        for observer in self.observers:
-            calls = observer.digest(calls)
-        self.trace.records += to_records(calls)
+        for observer, calls in self._pending.items():
+            self.traces[observer].records += to_records(observer.digest(calls))
+            calls.clear()
 
     def _report(self, i: Intervention) -> str:
         did = self.activity[id(i)]
@@ -111,6 +113,15 @@ class Run:
         if did.forwards and not did.calls and not self.skipped:
             raise TemporalAttentionError(
                 f"a network in which {type(i).__name__} finds attention of kind {', '.join(sorted(i.where.kinds))}",
-                f"{self.trace.family}, where none of {did.forwards} network calls had any in the chosen blocks and branch",
+                f"{self.family}, where none of {did.forwards} network calls had any in the chosen blocks and branch",
                 "Widen the block range or the branch; torch.compile can also hide the attention calls.",
             )
+
+
+def _without_twins(chain: Iterable[Intervention]) -> tuple[Intervention, ...]:
+    """The chain with equal observers only once: they would record the same twice."""
+    kept: list[Intervention] = []
+    for i in chain:
+        if not (isinstance(i, Observer) and i in kept):
+            kept.append(i)
+    return tuple(kept)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
-from ..core.events import Attention, Block, CallNotes, Forward, Grid, Site
+from ..core.events import Attention, Block, Forward, Grid, Site
 from ..core.pipeline import Pipeline
 from ..core.run import Run
 from .families import Adapter
@@ -82,9 +82,7 @@ class ForwardScope:
         event = Attention(
             site, self.forward, q, k, v, call.mask, call.scale, lambda edited: call.run(edited, event), self._rows(q)
         )
-        out = call.to_host(self.pipeline.attention(event))
-        self.run.collect(CallNotes(site, self.forward, event.notes))
-        return out
+        return call.to_host(self.pipeline.attention(event))
 
     def _fits(self, call: HostCall, site: Site) -> bool:
         tokens, expected = call.heads_first()[0].shape[2], self.forward.grid.tokens
@@ -94,10 +92,7 @@ class ForwardScope:
 
     def _edit_block(self, site: Site) -> Callable:
         def edit(module: nn.Module, args: tuple, out: Tensor) -> Tensor:
-            event = Block(site, self.forward, out, self._rows(out))
-            edited = self.pipeline.block(event)
-            self.run.collect(CallNotes(site, self.forward, event.notes))
-            return edited.x
+            return self.pipeline.block(Block(site, self.forward, out, self._rows(out))).x
 
         return edit
 

@@ -31,8 +31,8 @@ def outer_sample(executor, *args, **kwargs):
         run.close()
     finally:
         guider.model_options = options
-    for observer in run.observers:
-        RUNS.put(latent, observer, run.trace)
+    for observer, trace in run.traces.items():
+        RUNS.put(latent, observer, trace)
     return latent
 
 

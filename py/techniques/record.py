@@ -14,7 +14,7 @@ from .estimator import Estimator
 
 @dataclass(frozen=True, kw_only=True)
 class FrameAttentionRecorder(Observer):
-    """Notes, for each call and batch row, of the attention as the model made it:
+    """Keeps, for each call and batch row, of the attention as the model made it:
 
     h_row [H]; spectrum [H, F], the eigenvalues of rho (Eq. 2) in rising order; frames [F, F], A averaged over heads;
     and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k.
@@ -22,11 +22,12 @@ class FrameAttentionRecorder(Observer):
 
     estimator: Estimator = field(default_factory=Estimator)
 
-    def seen(self, call: Attention, edited: Attention) -> None:
+    def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""
-        self._note(call, "")
+        notes = self._measured(call, "")
         if edited.q is not call.q or edited.k is not call.k:
-            self._note(edited, "after.")
+            notes += self._measured(edited, "after.")
+        return notes
 
     def digest(self, calls: list[CallNotes]) -> list[CallNotes]:
         """Replaces every rho of the step by its spectrum, all in one batched eigenvalue problem a shape."""
@@ -34,11 +35,10 @@ class FrameAttentionRecorder(Observer):
         spectra = dict(zip(map(id, wanted), _spectra([note.value for note in wanted]), strict=True))
         return [replace(call, notes=[_with_spectrum(note, spectra) for note in call.notes]) for call in calls]
 
-    def _note(self, call: Attention, prefix: str) -> None:
+    def _measured(self, call: Attention, prefix: str) -> list[Note]:
         measured = self.estimator.measure(call)
-        call.note(f"{prefix}h_row", measured.h_row)
-        call.note(f"{prefix}rho", measured.rho)
-        call.note(f"{prefix}frames", measured.matrix.mean(1))
+        values = {"h_row": measured.h_row, "rho": measured.rho, "frames": measured.matrix.mean(1)}
+        return [Note(f"{prefix}{name}", call.rows, value) for name, value in values.items()]
 
 
 def _with_spectrum(note: Note, spectra: dict[int, Tensor]) -> Note:

@@ -56,3 +56,4 @@ class Watcher(Observer):
 
     def seen(self, call, edited):
         self.log.append((call.site, call.forward, call.q.clone(), edited.q.clone(), edited.k.clone()))
+        return []

@@ -44,9 +44,8 @@ def measured(call, estimator):
 def recorded(*pairs, estimator=ESTIMATORS["same_position"]):
     """The notes that a step with these (call, edited) pairs leaves, one dictionary a call."""
     recorder = FrameAttentionRecorder(estimator=estimator)
-    for call, edited in pairs:
-        recorder.seen(call, edited)
-    kept = recorder.digest([CallNotes(call.site, call.forward, call.notes) for call, _ in pairs])
+    seen = [[*call.notes, *recorder.seen(call, edited)] for call, edited in pairs]
+    kept = recorder.digest([CallNotes(call.site, call.forward, notes) for (call, _), notes in zip(pairs, seen, strict=True)])
     return [{note.name: note for note in call.notes} for call in kept]
 
 
@@ -125,9 +124,10 @@ def test_digest_keeps_site_forward_rows_and_the_notes_of_others():
     call = attention(rows=(1,))
     call.note("gamma", torch.tensor([1.25]))
     recorder = FrameAttentionRecorder()
-    recorder.seen(call, call)
+    seen = recorder.seen(call, call)
     call.note("other", torch.eye(3)[None])
-    (kept,) = recorder.digest([CallNotes(call.site, call.forward, call.notes)])
+    before, after = call.notes[:1], call.notes[1:]
+    (kept,) = recorder.digest([CallNotes(call.site, call.forward, [*before, *seen, *after])])
     assert kept.site == call.site and kept.forward is call.forward
     assert [note.name for note in kept.notes] == ["gamma", *NAMES, "other"]
     assert all(note.rows == (1,) and len(note.value) == 1 for note in kept.notes)

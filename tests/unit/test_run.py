@@ -8,7 +8,7 @@ import torch
 from events import COND, STEP, UNCOND, attention, forward
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import CallNotes
+from pack.py.core.events import Note
 from pack.py.core.intervention import Intervention, Observer, Where, Window
 from pack.py.core.run import Run
 
@@ -22,8 +22,10 @@ class Doubler(Intervention):
 
 @dataclass(frozen=True, kw_only=True)
 class NormRecorder(Observer):
+    name: str = "norm"
+
     def seen(self, call, edited):
-        call.note("norm", edited.q.flatten(2).norm(dim=-1))
+        return [Note(self.name, call.rows, edited.q.flatten(2).norm(dim=-1))]
 
 
 def run_call(run, fwd):
@@ -32,44 +34,57 @@ def run_call(run, fwd):
         return None
     call = attention(fwd=fwd)
     opened.attention(call)
-    run.collect(CallNotes(call.site, fwd, call.notes))
     return call
+
+
+def only_trace(run):
+    (trace,) = run.traces.values()
+    return trace
 
 
 def test_records_are_split_by_row_branch_and_step():
     run = Run((Doubler(branch=COND), NormRecorder()), "Tiny", 3)
     first, second = forward((UNCOND, COND)), forward((UNCOND, COND), step=replace(STEP, index=3, sigma=0.8))
     call = run_call(run, first)
-    assert not run.trace.records, "nothing leaves the device before the step ends"
+    assert not only_trace(run).records, "nothing leaves the device before the step ends"
     run_call(run, second)
-    assert {r.step.index for r in run.trace.records} == {2}
+    assert {r.step.index for r in only_trace(run).records} == {2}
     run.close()
-    assert [(r.branch, r.step.index) for r in run.trace.records] == [(UNCOND, 2), (COND, 2), (UNCOND, 3), (COND, 3)]
-    uncond, cond = run.trace.records[:2]
+    assert [(r.branch, r.step.index) for r in only_trace(run).records] == [(UNCOND, 2), (COND, 2), (UNCOND, 3), (COND, 3)]
+    uncond, cond = only_trace(run).records[:2]
     assert "doubled" not in uncond.values and cond.values["doubled"] == 1
     np.testing.assert_allclose(uncond.values["norm"], call.q[0].flatten(1).norm(dim=-1), rtol=1e-6)
     np.testing.assert_allclose(cond.values["norm"], 2 * call.q[1].flatten(1).norm(dim=-1), rtol=1e-6)
 
 
-def test_without_an_observer_nothing_is_kept():
-    run = Run((Doubler(),), "Tiny", 3)
-    run_call(run, forward())
+def test_observers_keep_separate_traces_of_one_run():
+    one, two = NormRecorder(name="one"), NormRecorder(name="two")
+    run = Run((one, Doubler(), two), "Tiny", 3)
+    run_call(run, forward((COND,)))
     run.close()
-    assert not run.trace.records
+    assert [set(run.traces[o].records[0].values) for o in (one, two)] == [{"one", "doubled"}, {"two", "doubled"}]
+
+
+def test_equal_observers_record_once():
+    run = Run((NormRecorder(), NormRecorder()), "Tiny", 3)
+    run_call(run, forward((COND,)))
+    run.close()
+    assert len(only_trace(run).records) == 1
 
 
 def test_report_says_what_was_done():
-    run = Run((Doubler(),), "Tiny", 3)
+    run = Run((Doubler(), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert run.trace.report == ("Doubler acted on 1 calls, 1 of 10 steps, blocks 1-1",)
+    assert only_trace(run).report[0] == "Doubler acted on 1 calls, 1 of 10 steps, blocks 1-1"
 
 
 def test_a_window_that_no_step_reaches_is_reported_not_raised():
-    run = Run((Doubler(window=Window(0.0, 0.1)),), "Tiny", 3)
-    assert run_call(run, forward()) is None
+    run = Run((Doubler(window=Window(0.0, 0.1)), NormRecorder()), "Tiny", 3)
+    run_call(run, forward())
     run.close()
-    assert "active on 0 of 10 steps" in run.trace.report[0] and "widen" in run.trace.report[0]
+    said = only_trace(run).report[0]
+    assert "active on 0 of 10 steps" in said and "widen" in said
 
 
 def test_no_matching_site_raises_at_the_end():
@@ -80,12 +95,12 @@ def test_no_matching_site_raises_at_the_end():
 
 
 def test_a_still_passes_through_and_says_so_once(caplog):
-    run = Run((Doubler(),), "Tiny", 3)
+    run = Run((Doubler(), NormRecorder()), "Tiny", 3)
     for _ in range(3):
         assert run_call(run, forward(frames=1)) is None
     run.close()
     assert len(caplog.records) == 1 and "one latent frame" in caplog.text
-    assert any("passed through 3 network calls" in line for line in run.trace.report)
+    assert any("passed through 3 network calls" in line for line in only_trace(run).report)
 
 
 def test_neutral_interventions_are_left_out():
@@ -101,11 +116,11 @@ def test_grid_of_means_over_samples_and_blocks():
     run = Run((NormRecorder(),), "Tiny", 3)
     run_call(run, forward((COND, COND)))
     run.close()
-    table = run.trace.by_block_and_step(lambda r: float(r.sample + r.values["norm"].mean()))
+    table = only_trace(run).by_block_and_step(lambda r: float(r.sample + r.values["norm"].mean()))
     assert table.shape == (3, 3) and np.isfinite(table).sum() == 1
-    expected = np.mean([r.sample + r.values["norm"].mean() for r in run.trace.records])
+    expected = np.mean([r.sample + r.values["norm"].mean() for r in only_trace(run).records])
     np.testing.assert_allclose(table[1, 2], expected)
-    assert np.isnan(run.trace.by_block_and_step(lambda r: 1.0, UNCOND)).all()
+    assert np.isnan(only_trace(run).by_block_and_step(lambda r: 1.0, UNCOND)).all()
 
 
 @pytest.mark.parametrize("start,end", [(0.5, 0.4), (-0.1, 1.0), (0.0, 1.1), (float("nan"), 1.0)])
