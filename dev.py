@@ -10,7 +10,7 @@ if sys.version_info < (3, 10):  # noqa: UP036  (whoever starts this file chooses
 # The portable build's Python does not look beside the script by itself.
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from tools import ROOT, child, host, suite  # noqa: E402
+from tools import child, host, suite  # noqa: E402
 from tools.errors import ChoreError  # noqa: E402
 
 EPILOG = """
@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=int, default=0, help="default: any free one"
     )
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
+    command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
     return top
@@ -59,9 +60,11 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def bench(options: argparse.Namespace) -> int:
-    if not (ROOT / "tools" / "bench.py").is_file():
-        raise ChoreError("tools/bench.py", "no such file", "This version of the pack has no benchmark.")
     return run_tool("bench", *options.more)
+
+
+def train_demo(options: argparse.Namespace) -> int:
+    return run_tool("train_demo", *options.more)
 
 
 def setup(options: argparse.Namespace) -> int:

@@ -6,35 +6,24 @@ processor time is given too: unlike the time on the clock it does not count what
 
 import argparse
 import json
-import os
 import statistics
 import sys
 import time
-import types
 
-from tools import ROOT
+import torch
 
-sys.path.insert(0, os.environ["COMFYUI_PATH"])
-pack = types.ModuleType("pack")
-pack.__path__ = [str(ROOT)]
-sys.modules["pack"] = pack
+from tools import inside_host  # noqa: F401  isort: skip  (before every comfy import)
 
-import comfy.cli_args  # noqa: E402  (must precede every other comfy import: it decides the device and the kernel)
-import torch  # noqa: E402
+import comfy.ldm.wan.model
+import comfy.model_management
+import comfy.ops
+import comfy.sample
+import comfy.sd
 
-comfy.cli_args.args.cpu = not torch.cuda.is_available()
-comfy.cli_args.args.use_pytorch_cross_attention = True
-
-import comfy.ldm.wan.model  # noqa: E402
-import comfy.model_management  # noqa: E402
-import comfy.ops  # noqa: E402
-import comfy.sample  # noqa: E402
-import comfy.sd  # noqa: E402
-
-from pack.py.host.attach import attach  # noqa: E402
-from pack.py.techniques.estimator import NAMES, Estimator  # noqa: E402
-from pack.py.techniques.record import FrameAttentionRecorder  # noqa: E402
-from pack.py.techniques.sth import SpectralTransportHomeostasis  # noqa: E402
+from pack.py.host.attach import attach
+from pack.py.techniques.estimator import NAMES, Estimator
+from pack.py.techniques.record import FrameAttentionRecorder
+from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 DIM, HEADS, BLOCKS, TEXT, WORDS = 512, 4, 8, 64, 32
 LATENT = (1, 16, 9, 32, 32)

@@ -54,20 +54,21 @@ ARCHITECTURE = Architecture()
 def weights() -> dict[str, Tensor]:
     """A new dict of the network's float32 weights by name; the same values in every call."""
     generator = torch.Generator().manual_seed(SEED)
-    shapes = {name: value.shape for name, value in _empty_network(ARCHITECTURE).state_dict().items()}
+    shapes = {name: value.shape for name, value in empty_network("meta").state_dict().items()}
     return {name: _initial(name, shape, generator) for name, shape in shapes.items()}
 
 
-def _empty_network(architecture: Architecture) -> torch.nn.Module:
+def empty_network(device: str) -> torch.nn.Module:
+    """The network with uninitialised float32 weights on `device`."""
     return comfy.ldm.wan.model.WanModel(
-        dim=architecture.dim,
-        num_heads=architecture.heads,
-        num_layers=architecture.blocks,
-        ffn_dim=architecture.ffn,
-        text_dim=architecture.text_dim,
-        in_dim=architecture.channels,
-        out_dim=architecture.channels,
-        device="meta",
+        dim=ARCHITECTURE.dim,
+        num_heads=ARCHITECTURE.heads,
+        num_layers=ARCHITECTURE.blocks,
+        ffn_dim=ARCHITECTURE.ffn,
+        text_dim=ARCHITECTURE.text_dim,
+        in_dim=ARCHITECTURE.channels,
+        out_dim=ARCHITECTURE.channels,
+        device=device,
         dtype=torch.float32,
         operations=comfy.ops.disable_weight_init,
     )

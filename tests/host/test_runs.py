@@ -10,6 +10,7 @@ from interventions import QueryGain, Watcher
 from pack.py.core.events import Branch
 from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
+from pack.py.techniques.estimator import Estimator
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
@@ -154,6 +155,17 @@ def test_two_samplers_on_one_traced_model_are_found_apart(tiny, model):
     for latent, steps in ((short, 2), (long, 5)):
         found = RUNS.find(latent, recorder)
         assert found.exact and len({r.step.index for r in found.trace.records}) == steps
+
+
+def test_two_trace_nodes_with_different_estimators_keep_apart(tiny, model):
+    one, two = FrameAttentionRecorder(), FrameAttentionRecorder(estimator=Estimator("pooled"))
+    latent = sample(tiny, attach(model, one, STH, two))
+    first, second = (RUNS.find(latent, recorder).trace.records for recorder in (one, two))
+    alone = sample(tiny, attach(model, STH, two))
+    expected = RUNS.find(alone, two).trace.records
+    assert len(first) == len(second) == len(expected)
+    assert all((a.values["h_row"] == b.values["h_row"]).all() for a, b in zip(second, expected, strict=True))
+    assert not any((a.values["h_row"] == b.values["h_row"]).all() for a, b in zip(first, second, strict=True))
 
 
 def test_tension_falls_and_gamma_follows_its_sign(tiny, model):
