@@ -17,6 +17,8 @@ DIAGNOSTICS = f"{CATEGORY}/diagnostics"
 
 Trace = io.Custom("TA_TRACE")
 
+LARGEST_NUMBER = 9999
+
 BOTH = "cond and uncond"
 BRANCHES = {BOTH: None, "cond only": Branch.COND, "uncond only": Branch.UNCOND}
 
@@ -97,9 +99,11 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
     for part in filter(None, (p.strip() for p in text.split(","))):
         match = re.fullmatch(r"(\d+)(?:\s*-\s*(\d+))?", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if first > last:
+        if first > last or last > LARGEST_NUMBER:
             raise TemporalAttentionError(
-                f"{what} such as 0-9, 12 (or nothing, for all)", repr(part), "Write ranges upwards, separated by commas."
+                f"{what} such as 0-9, 12 (or nothing, for all), at most {LARGEST_NUMBER}",
+                repr(part),
+                "Write ranges upwards, separated by commas.",
             )
         chosen.update(range(first, last + 1))
     return frozenset(chosen) or None

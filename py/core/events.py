@@ -84,6 +84,7 @@ class Forward:
     """One call of the network: its step, its token grid and whose each batch row is.
 
     `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
+    `extra` marks a second pass over a prompt within one prediction, such as the degraded one of a guidance node.
     """
 
     step: Step
@@ -91,6 +92,7 @@ class Forward:
     branches: tuple[Branch, ...]
     samples: tuple[int, ...]
     frames: tuple[int, ...] | None = None
+    extra: bool = False
 
     def rows(self, branch: Branch | None) -> tuple[int, ...]:
         """The batch rows of a branch (None = all)."""

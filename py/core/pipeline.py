@@ -7,78 +7,81 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .events import Attention, Block, CallNotes, Forward, Site
+from .events import Attention, Block, CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer
 from .rows import Call, put, put_call, take, take_call
-
-ATTENTION_HOOKS = ("before", "after", "seen")
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The interventions that act in one forward, in stacking order; `acted` and `record` tell the run about it."""
+    """The interventions that act in one forward, in stacking order; `count` and `record` tell the run about it."""
 
     chain: tuple[Intervention, ...]
-    acted: Callable[[Intervention, Site], None]
+    count: Callable[[Intervention, Site, Step, bool], None]
     record: Callable[[Observer, CallNotes], None]
 
     def attention(self, call: Attention) -> Tensor:
         """Runs one attention call: before*, the model's own kernel, after*, observers. Returns [B, H, Lq, D]."""
-        self._count(call, ATTENTION_HOOKS)
+        chain = self._acting(call, "before", "after", "seen")
+        changed: dict[int, bool] = {}
         edited = call
-        for i in self._acting(call.site, "before"):
-            edited = self._edit(i, edited, i.before)
+        for i in chain:
+            edited, changed[id(i)] = self._edit(i, edited, "before")
         out = edited.attend()
-        for i in self._acting(call.site, "after"):
-            out = self._edit_output(i, edited, out)
-        for i in self._acting(call.site, "seen"):
-            self.record(i, CallNotes(call.site, call.forward, [*call.notes, *i.seen(call, edited)]))
+        for i in chain:
+            out, also = self._edit_output(i, edited, out)
+            self.count(i, call.site, call.forward.step, changed[id(i)] or also or isinstance(i, Observer))
+        for i in chain:
+            if isinstance(i, Observer):
+                self.record(i, CallNotes(call.site, call.forward, [*call.notes, *i.seen(call, edited)]))
         return out
 
     def block(self, call: Block) -> Block:
         """Runs one block output through the interventions that act on blocks."""
-        self._count(call, ("block",))
-        for i in self._acting(call.site, "block"):
-            call = self._edit(i, call, i.block)
+        for i in self._acting(call, "block"):
+            call, changed = self._edit(i, call, "block")
+            self.count(i, call.site, call.forward.step, changed)
         return call
 
     def wants(self, site: Site) -> bool:
         """Does anything act on this attention?"""
-        return bool(self._acting(site, *ATTENTION_HOOKS))
+        return bool(self._at(site, "before", "after", "seen"))
 
     def wants_block(self, site: Site) -> bool:
         """Does anything act on the output of this block?"""
-        return bool(self._acting(site, "block"))
+        return bool(self._at(site, "block"))
 
-    def _acting(self, site: Site, *hooks: str) -> list[Intervention]:
+    def _at(self, site: Site, *hooks: str) -> list[Intervention]:
         return [i for i in self.chain if any(map(i.has, hooks)) and i.where.matches(site)]
 
-    def _count(self, call: Call, hooks: tuple[str, ...]) -> None:
-        for i in self._acting(call.site, *hooks):
-            if call.forward.rows(i.branch):
-                self.acted(i, call.site)
+    def _acting(self, call: Call, *hooks: str) -> list[Intervention]:
+        return [i for i in self._at(call.site, *hooks) if call.forward.rows(i.branch)]
 
-    def _edit(self, i: Intervention, call: Call, hook: Callable[[Call], Call]) -> Call:
-        """Hands an intervention only the rows of its branch, and merges what it changed."""
+    def _edit(self, i: Intervention, call: Call, hook: str) -> tuple[Call, bool]:
+        """Hands an intervention only the rows of its branch, merges what it changed, and says whether it did."""
+        if not i.has(hook):
+            return call, False
         rows = call.forward.rows(i.branch)
-        if not rows:
-            return call
         if len(rows) == len(call.rows):
-            return hook(call)
-        part = take_call(call, rows)
-        return put_call(call, hook(part), part)
+            new = getattr(i, hook)(call)
+        else:
+            part = take_call(call, rows)
+            new = put_call(call, getattr(i, hook)(part), part)
+        return new, new is not call
 
-    def _edit_output(self, i: Intervention, call: Attention, out: Tensor) -> Tensor:
+    def _edit_output(self, i: Intervention, call: Attention, out: Tensor) -> tuple[Tensor, bool]:
+        if not i.has("after"):
+            return out, False
         rows = call.forward.rows(i.branch)
-        if not rows:
-            return out
         if len(rows) == len(call.rows):
-            return i.after(call, out)
-        part = take(out, rows)
-        new = i.after(take_call(call, rows), part)
-        return out if new is part else put(out, rows, new)
+            new = i.after(call, out)
+        else:
+            part = take(out, rows)
+            edited = i.after(take_call(call, rows), part)
+            new = out if edited is part else put(out, rows, edited)
+        return new, new is not out
 
 
 def active(chain: tuple[Intervention, ...], forward: Forward) -> tuple[Intervention, ...]:
-    """The interventions whose window holds this forward."""
-    return tuple(i for i in chain if i.window.contains(forward.step))
+    """The interventions whose window holds this forward; observers are not shown extra passes, only the model's own."""
+    return tuple(i for i in chain if i.window.contains(forward.step) and not (forward.extra and isinstance(i, Observer)))

@@ -80,9 +80,11 @@ def to_records(calls: list[CallNotes]) -> list[Record]:
 
 
 def _to_cpu(tensors: list[torch.Tensor]) -> list[np.ndarray]:
-    """float32 copies of many small tensors, moved together: one wait for the device instead of one each."""
-    if not tensors:
-        return []
-    flat = torch.cat([t.detach().float().reshape(-1) for t in tensors]).cpu().numpy()
-    ends = np.cumsum([t.numel() for t in tensors])[:-1]
-    return [part.reshape(t.shape) for part, t in zip(np.split(flat, ends), tensors, strict=True)]
+    """float32 copies of many small tensors, moved together: one wait for each device instead of one for each tensor."""
+    found: dict[int, np.ndarray] = {}
+    for device in {t.device for t in tensors}:
+        same = [i for i, t in enumerate(tensors) if t.device == device]
+        flat = torch.cat([tensors[i].detach().float().reshape(-1) for i in same]).cpu().numpy()
+        ends = np.cumsum([tensors[i].numel() for i in same])[:-1]
+        found.update((i, part.reshape(tensors[i].shape)) for i, part in zip(same, np.split(flat, ends), strict=True))
+    return [found[i] for i in range(len(tensors))]

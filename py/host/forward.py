@@ -23,10 +23,11 @@ class ForwardScope:
     Args:
         run: the sampling run that this call belongs to.
         adapter, network: the family's adapter and the network that is about to be called.
-        describe: (grid, transformer options) -> Forward; called once the network has its input.
+        describe: (grid, batch size, transformer options) -> Forward, or None where the batch is not the one that the
+            options speak of; called once the network has its input.
     """
 
-    def __init__(self, run: Run, adapter: Adapter, network: nn.Module, describe: Callable[[Grid, int, dict], Forward]):
+    def __init__(self, run: Run, adapter: Adapter, network: nn.Module, describe: Callable[[Grid, int, dict], Forward | None]):
         self.run, self.adapter, self.network, self.describe = run, adapter, network, describe
         self.slot = AttentionSlot(self._attention)
         self.hooks: list = []
@@ -50,6 +51,9 @@ class ForwardScope:
             self.run.skip(f"this token layout of {self.adapter.family} is not known")
             return
         self.forward = self.describe(grid, x.shape[0], kwargs["transformer_options"])
+        if self.forward is None:
+            self.run.skip("another node split the batch, so that its rows cannot be told apart")
+            return
         self.pipeline = self.run.open(self.forward)
         if self.pipeline is not None:
             self._mark_sites()
@@ -65,8 +69,9 @@ class ForwardScope:
 
     def _enter_sites(self, sites: tuple[Site, ...]) -> Callable:
         def enter(module: nn.Module, args: tuple, kwargs: dict) -> None:
-            self.sites = deque(sites)
-            self.slot.install(kwargs["transformer_options"])
+            if (options := kwargs.get("transformer_options")) is not None:
+                self.sites = deque(sites)
+                self.slot.install(options)
 
         return enter
 
@@ -76,22 +81,31 @@ class ForwardScope:
     def _attention(self, call: HostCall) -> Tensor | None:
         """The output of one attention call in the host's shape, or PASS where nobody acts on it."""
         site = self.sites.popleft() if self.sites else None
-        if site is None or not self.pipeline.wants(site) or not self._fits(call, site):
+        if site is None or not self.pipeline.wants(site):
             return PASS
-        q, k, v = call.heads_first()
+        given = call.heads_first()
+        if not self._fits(site, *given):
+            return PASS
+        # The kernel must not hold the event itself: in a cycle its tensors would wait for the garbage collector.
         event = Attention(
-            site, self.forward, q, k, v, call.mask, call.scale, lambda edited: call.run(edited, event), self._rows(q)
+            site, self.forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), self._rows(given[0])
         )
         return call.to_host(self.pipeline.attention(event))
 
-    def _fits(self, call: HostCall, site: Site) -> bool:
-        tokens, expected = call.heads_first()[0].shape[2], self.forward.grid.tokens
-        if tokens != expected:
-            self.run.skip(f"{self.adapter.family} made a sequence of {tokens} tokens where its layout gives {expected}")
-        return tokens == expected
+    def _fits(self, site: Site, q: Tensor, k: Tensor, v: Tensor) -> bool:
+        """Is this the call that the forward's layout foretells? Patches may split it by rows or tokens."""
+        rows, tokens = len(self.forward.branches), self.forward.grid.tokens
+        expected = (rows, tokens) if site.kind == "cross" else (rows, tokens, tokens)
+        came = (q.shape[0], q.shape[2]) if site.kind == "cross" else (q.shape[0], q.shape[2], k.shape[2])
+        if came != expected:
+            self.run.skip(f"an attention of {self.adapter.family} had (rows, tokens) {came} where its layout gives {expected}")
+        return came == expected
 
     def _edit_block(self, site: Site) -> Callable:
         def edit(module: nn.Module, args: tuple, out: Tensor) -> Tensor:
+            if out.shape[0] != len(self.forward.branches):
+                self.run.skip(f"a block of {self.adapter.family} was run on {out.shape[0]} of {len(self.forward.branches)} rows")
+                return out
             return self.pipeline.block(Block(site, self.forward, out, self._rows(out))).x
 
         return edit

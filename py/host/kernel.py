@@ -46,13 +46,11 @@ class HostCall:
         scale = self.options.get("scale")
         return width**-0.5 if scale is None else scale
 
-    def run(self, call: Attention, original: Attention) -> Tensor:
-        """The kernel on an edited call: [B, H, L, D]. What was not edited goes in exactly as the model gave it."""
+    def run(self, call: Attention, given: HeadsFirst) -> Tensor:
+        """The kernel on an edited call: [B, H, L, D]. What is still as `heads_first` gave it goes in as the model made it."""
         q, k, v = (
-            given if edited is seen else self._from_heads(edited)
-            for given, edited, seen in zip(
-                (self.q, self.k, self.v), (call.q, call.k, call.v), (original.q, original.k, original.v), strict=True
-            )
+            own if edited is view else self._from_heads(edited)
+            for own, edited, view in zip((self.q, self.k, self.v), (call.q, call.k, call.v), given, strict=True)
         )
         out = self.func(q, k, v, self.heads, mask=call.bias, **self.options)
         return out if self.options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)

@@ -43,11 +43,18 @@ class AttentionSlot:
         self._installed.clear()
 
     def _override(self, func: Callable[..., Tensor], *args, **kwargs) -> Tensor:
-        if self._inside:  # an override that kept ours as its predecessor, called by us: the kernel is what it wants
-            return func(*args, **kwargs)
+        if self._inside:
+            return self._predecessor(func)(*args, **kwargs)
         kernel = func if self._others is ABSENT else self._chained(func)
         out = self._attention(HostCall.parse(kernel, args, kwargs))
         return kernel(*args, **kwargs) if out is None else out
+
+    def _predecessor(self, func: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """What an override wants that kept ours as its predecessor and is called by us: whoever ours displaced first."""
+        _, first = next(iter(self._installed.values()))
+        if first is ABSENT or first is self._others:
+            return func
+        return lambda *args, **kwargs: first(func, *args, **kwargs)
 
     def _chained(self, func: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def others(*args, **kwargs) -> Tensor:

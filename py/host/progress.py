@@ -29,7 +29,11 @@ class Schedule:
         self._index = 0
 
     def at(self, sigma: float) -> Step:
-        """The step of a network call at this sigma. Calls between two steps (heun, dpm_2) belong to the earlier one."""
+        """The step of a network call at this sigma.
+
+        A call at a sigma of the schedule belongs to that step, also where a second-order sampler asks for it early; a call
+        between two of them belongs to the step before.
+        """
         index = next((i for i, s in enumerate(self._sigmas) if math.isclose(s, sigma, rel_tol=1e-4)), self._index)
         self._index = index
         if sigma not in self._steps or self._steps[sigma].index != index:

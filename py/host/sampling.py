@@ -23,9 +23,11 @@ def outer_sample(executor, *args, **kwargs):
     run = Run(options["transformer_options"][KEY], adapter.family, len(adapter.blocks(network_of(model))))
     if not run.chain:
         return executor(*args, **kwargs)
-    sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), args[3].tolist()), _branches(guider))
+    sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
+    sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), sigmas.tolist()), _branches(guider))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
-    add_wrapper_with_key(WrappersMP.APPLY_MODEL, KEY, sampling.apply_model, guider.model_options, is_model_options=True)
+    for kind, wrapper in ((WrappersMP.PREDICT_NOISE, sampling.predict_noise), (WrappersMP.APPLY_MODEL, sampling.apply_model)):
+        add_wrapper_with_key(kind, KEY, wrapper, guider.model_options, is_model_options=True)
     try:
         latent = executor(*args, **kwargs)
         run.close()
@@ -41,6 +43,12 @@ class Sampling:
 
     def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
+        self.predicted: set[tuple] = set()
+
+    def predict_noise(self, executor, *args, **kwargs):
+        """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
+        self.predicted.clear()
+        return executor(*args, **kwargs)
 
     def apply_model(self, executor, *args, **kwargs):
         """The host's APPLY_MODEL wrapper, around every network call of the run."""
@@ -48,12 +56,15 @@ class Sampling:
         with ForwardScope(self.run, self.adapter, getattr(network, "_orig_mod", network), self.describe):
             return executor(*args, **kwargs)
 
-    def describe(self, grid: Grid, batch: int, options: dict) -> Forward:
-        """What this network call is: the one place where a scalar is read from the device."""
-        step = self.schedule.at(float(options["sigmas"][0]))
+    def describe(self, grid: Grid, batch: int, options: dict) -> Forward | None:
+        """What this network call is, None where its rows are not known: the one place where a scalar leaves the device."""
         chunks = options["cond_or_uncond"]
+        if batch % len(chunks):
+            return None
+        step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
         ids = options.get("uuids") or [None] * len(chunks)
+        window = options.get("context_window")
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
         return Forward(
@@ -61,14 +72,23 @@ class Sampling:
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=_window_frames(options.get("context_window"), grid),
+            frames=_window_frames(window, grid),
+            extra=self._predicted_before(ids, window),
         )
+
+    def _predicted_before(self, ids: list, window) -> bool:
+        """Did this prediction ask the network about all these conditionings, in this context window, before?"""
+        frames = None if window is None else tuple(window.index_list)
+        asked = {(key, frames) for key in ids if key is not None}
+        before = bool(asked) and asked <= self.predicted
+        self.predicted |= asked
+        return before
 
 
 def _branches(guider) -> dict[object, Branch]:
     """The guider's conditionings by their id: their position alone is not enough, guiders order them differently."""
     return {
-        cond["uuid"]: Branch.UNCOND if name == "negative" else Branch.COND
+        cond["uuid"]: Branch.UNCOND if "negative" in name else Branch.COND
         for name, conds in guider.conds.items()
         for cond in conds
         if "uuid" in cond

@@ -62,15 +62,21 @@ def exact(q: Tensor, k: Tensor, scale: float, rows: int | None = None, offset: f
     batch, heads, frames, spatial, width = q.shape
     rows = spatial if rows is None else min(rows, spatial)
     position = ((torch.arange(rows, device=q.device) + offset) * (spatial / rows)).long()
-    sampled = q[..., position, :]
-    keys = k.flatten(2, 3).float()
+    sampled, keys = q[..., position, :].flatten(2, 3), k.flatten(2, 3)
     mass = [
-        _softmax_scores(sampled[:, :, i, part], keys, scale).unflatten(-1, (frames, spatial)).sum(-1).sum(2)
-        for i in range(frames)
-        for part in _chunks(rows, MOST_ELEMENTS // (batch * heads * frames * spatial))
+        _frame_mass(sampled[sample, head], keys[sample, head], scale, frames) for sample in range(batch) for head in range(heads)
     ]
-    by_frame = torch.stack(mass, 2).unflatten(2, (frames, -1)).sum(3)
-    return _measured(by_frame / rows)
+    return _measured(torch.stack(mass).view(batch, heads, frames, rows, frames).mean(3))
+
+
+def _frame_mass(q: Tensor, k: Tensor, scale: float, frames: int) -> Tensor:
+    """[n, D] query rows, [F * S, D] keys of one head -> [n, F] share of each row's attention that goes to each frame.
+
+    A head at a time: only its keys are brought to float32, and only a part of its rows meets all keys at once.
+    """
+    k = k.float()
+    parts = [_softmax_scores(q[part], k, scale) for part in _chunks(len(q), MOST_ELEMENTS // len(k))]
+    return torch.cat([part.unflatten(-1, (frames, -1)).sum(-1) for part in parts])
 
 
 def rotating_offset(step: int, block: int) -> float:

@@ -48,10 +48,10 @@ def _with_spectrum(note: Note, spectra: dict[int, Tensor]) -> Note:
 
 
 def _spectra(rhos: list[Tensor]) -> list[Tensor]:
-    """Eigenvalues [..., F] of each [..., F, F], solved together for all of one shape."""
+    """Eigenvalues [..., F] of each [..., F, F], solved together for all of one shape and device."""
     found: dict[int, Tensor] = {}
-    for shape in {rho.shape for rho in rhos}:
-        same = [i for i, rho in enumerate(rhos) if rho.shape == shape]
+    for kind in {(rho.shape, rho.device) for rho in rhos}:
+        same = [i for i, rho in enumerate(rhos) if (rho.shape, rho.device) == kind]
         values = torch.linalg.eigvalsh(torch.stack([rhos[i] for i in same])).clamp(min=0)
         found.update(zip(same, values, strict=True))
     return [found[i] for i in range(len(rhos))]

@@ -74,12 +74,15 @@ class SpectralTransportHomeostasis(Intervention):
         if self.rule != "output gain":
             return out
         tau = self._effective_tau(call)
+        if not tau:
+            return out
         measured = self.estimator.measure(call)
         h_vn = von_neumann_entropy(measured.rho)
         leaving = 1 - measured.matrix.diagonal(dim1=-2, dim2=-1).mean(-1)
         gain = self._over_heads(1 + tau * leaving * h_vn * (1 - h_vn))
         call.note("gain", gain)
-        return _multiplied(out, gain, call.forward.grid.video) if tau else out
+        call.note("tau_eff", torch.full_like(gain, tau))
+        return _multiplied(out, gain, call.forward.grid.video)
 
     def _gamma(self, call: Attention, tau: float) -> Tensor:
         measured: FrameAttention = self.estimator.measure(call)

@@ -50,8 +50,9 @@ def tension(record: Record, after: bool) -> float:
 
 
 def gamma(record: Record) -> float:
-    """Mean query gain over heads; 1 where no intervention set one."""
-    return float(record.values["gamma"].mean()) if "gamma" in record.values else math.nan
+    """Mean gain over heads that STH gave the queries, or by its other rule the output; NaN where it gave none."""
+    gain = record.values.get("gamma", record.values.get("gain"))
+    return math.nan if gain is None else float(gain.mean())
 
 
 def _value(record: Record, name: str, after: bool) -> np.ndarray:
@@ -86,7 +87,7 @@ def _before_and_after(
 QUANTITIES: dict[str, Quantity] = {
     **_before_and_after("tension", "Spectral Tension T", tension, (-1.0, 1.0), center=0.0),
     "tension reduction": Quantity("|T| before minus |T| after (positive = calmer)", _reduction, 0.0),
-    "gamma": Quantity("Query gain gamma (above 1 = sharpened)", gamma, 1.0),
+    "gamma": Quantity("Gain of STH on the queries, or by its other rule on the output", gamma, 1.0),
     "tau_eff": Quantity("Effective strength tau_eff", _tau_eff),
     **_before_and_after("row entropy", "Row entropy H_row", h_row, (0.0, 1.0)),
     **_before_and_after("von Neumann entropy", "von Neumann entropy H_vN", h_vn, (0.0, 1.0)),

@@ -1,5 +1,8 @@
 """After a run that fails or is interrupted nothing of ours is left, and the next run is as if nothing had happened."""
 
+import gc
+import weakref
+
 import comfy.model_management
 import pytest
 import torch
@@ -11,6 +14,7 @@ from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
 from pack.py.host.families import network_of
 from pack.py.techniques.record import FrameAttentionRecorder
+from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 
 class Boom(Exception):
@@ -70,6 +74,25 @@ def test_failure_and_interrupt_leave_nothing(tiny, model, error, intervention, o
     assert RUNS.find(plain, recorder) is None, "a run that did not end is no run to draw"
     assert torch.equal(sample(tiny, model), plain)
     assert torch.isfinite(sample(tiny, attach(model, QueryGain()))).all()
+
+
+def test_tensors_of_a_call_are_freed_without_the_garbage_collector(tiny, model):
+    kept = []
+
+    class Keeper(Intervention):
+        def before(self, call):
+            gone = [ref for ref in kept if ref() is None]
+            assert len(gone) == len(kept), "an earlier call's queries are still alive"
+            new = call.edit(q=2 * call.q)
+            kept.extend((weakref.ref(call.q), weakref.ref(new.q)))
+            return new
+
+    gc.disable()
+    try:
+        sample(tiny, attach(model, Keeper(), SpectralTransportHomeostasis(tau=1.0), FrameAttentionRecorder()), steps=2)
+    finally:
+        gc.enable()
+    assert len(kept) == 2 * 2 * 3
 
 
 def test_attaching_twice_on_clones_does_not_add_wrappers(tiny, model):

@@ -123,7 +123,7 @@ def test_pictures_and_report(traced, monkeypatch, tmp_path):
         assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
         assert list(tmp_path.iterdir()) and output.ui
     (report,) = run(TraceInfoNode, trace=trace, samples=samples)
-    assert "SpectralTransportHomeostasis acted on 9 calls" in report
+    assert "SpectralTransportHomeostasis acted on 6 calls, 3 of 3 steps, blocks 1-2" in report, "its weight is 0 at block 0"
 
 
 @pytest.mark.parametrize("tau", [float("nan"), float("inf")])

@@ -103,6 +103,20 @@ def test_an_override_set_inside_a_block_keeps_running_and_sees_us_once(tiny, mod
     assert torch.isfinite(out).all() and [other.calls for other in others] == [2]
 
 
+def test_an_override_from_before_still_runs_where_another_chains_inside_a_block(tiny, model):
+    first, steps = Other(), 1
+    patched = attach(in_slot(model, first), QueryGain())
+
+    def replace(args, extra):
+        options = dict(args["transformer_options"])
+        options[SLOT] = Other(options[SLOT])
+        return extra["original_block"]({**args, "transformer_options": options})
+
+    patched.set_model_patch_replace(replace, "dit", "double_block", 1)
+    sample(tiny, patched, steps=steps)
+    assert first.calls == steps * 3 * 2, "self and cross attention of all three blocks"
+
+
 def test_nothing_is_left_in_a_dictionary_that_outlives_the_forward(tiny, model):
     kept = {}
     patched = attach(model, QueryGain())

@@ -1,13 +1,17 @@
 """Every way in which people run a sampler: batches, guidance, second-order samplers, split runs, context windows, caches."""
 
+from dataclasses import replace
+
 import comfy.context_windows
 import comfy.sample
+import comfy.samplers
 import pytest
 import torch
 from families import conditioning, sample, tiny_networks
 from interventions import QueryGain, Watcher
 
 from pack.py.core.events import Branch
+from pack.py.core.intervention import Where
 from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
 from pack.py.techniques.estimator import Estimator
@@ -146,6 +150,79 @@ def test_skipped_forwards_of_a_cache_are_no_error(tiny, model):
 
     (cached,) = EasyCacheNode.execute(attach(model, STH), 3.0, 0.1, 0.95, False).args
     assert torch.isfinite(sample(tiny, cached, steps=8)).all()
+
+
+def split_rows(args, extra):
+    """A block patch that runs its rows one by one."""
+    rows = []
+    for i in range(len(args["img"])):
+        part = {name: args[name][i : i + 1] for name in ("img", "txt", "vec")}
+        rows.append(extra["original_block"]({**args, **part})["img"])
+    return {"img": torch.cat(rows)}
+
+
+def split_batch(apply_model, args):
+    """A model function wrapper that calls the network once a row."""
+    context = args["c"].pop("c_crossattn")
+    rows = [
+        apply_model(args["input"][i : i + 1], args["timestep"][i : i + 1], c_crossattn=context[i : i + 1], **args["c"])
+        for i in range(len(context))
+    ]
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize("branch", [None, COND, UNCOND])
+def test_rows_that_cannot_be_told_apart_are_left_alone_and_reported(tiny, model, branch, caplog):
+    by_block, by_batch = model.clone(), model.clone()
+    for i in range(3):
+        by_block.set_model_patch_replace(split_rows, "dit", "double_block", i)
+    by_batch.set_model_unet_function_wrapper(split_batch)
+    for split, said in ((by_block, "(rows, tokens)"), (by_batch, "split the batch")):
+        caplog.clear()
+        plain = sample(tiny, split)
+        assert torch.equal(sample(tiny, attach(split, replace(STH, branch=branch))), plain)
+        assert said in caplog.text
+
+
+def test_a_strength_of_0_in_the_chosen_block_is_reported(tiny, model):
+    recorder = FrameAttentionRecorder()
+    first_block = SpectralTransportHomeostasis(tau=2.0, where=Where(blocks=frozenset({0})))
+    latent = sample(tiny, attach(model, first_block, recorder))
+    assert "changed none: its strength is 0" in RUNS.find(latent, recorder).trace.report[0]
+
+
+def test_extra_passes_of_guidance_nodes_are_not_traced_but_acted_on(tiny, model):
+    """As core's perturbed-attention and skip-layer guidance ask: the same conditioning once more, after CFG."""
+
+    def guide(args):
+        (again,) = comfy.samplers.calc_cond_batch(
+            args["model"], [args["cond"]], args["input"], args["sigma"], args["model_options"]
+        )
+        passes.append(again)
+        return args["denoised"]
+
+    passes = []
+    guided = model.clone()
+    guided.set_model_sampler_post_cfg_function(guide)
+    recorder = FrameAttentionRecorder()
+    latent = sample(tiny, attach(guided, STH, recorder), sampler="heun")
+    assert torch.equal(latent, sample(tiny, attach(model, STH), sampler="heun")) and len(passes) == 5
+    records = RUNS.find(latent, recorder).trace.records
+    assert len(records) == 5 * 2 * 3, "predictions x branches x blocks"
+
+
+def test_every_negative_conditioning_is_uncond(tiny, model):
+    from comfy_extras.nodes_perpneg import Guider_PerpNeg
+
+    log = []
+    guider = Guider_PerpNeg(attach(model, Watcher(log=log)))
+    guider.set_conds(*(conditioning(tiny, seed) for seed in range(3)))
+    guider.set_cfg(4.0, 1.0)
+    noise = comfy.sample.prepare_noise(torch.zeros(tiny.latent), 0)
+    guider.sample(
+        noise, torch.zeros(tiny.latent), comfy.samplers.sampler_object("euler"), torch.tensor([1.0, 0.5, 0.0]), disable_pbar=True
+    )
+    assert sorted(b.value for b in log[0][1].branches) == ["cond", "uncond", "uncond"]
 
 
 def test_two_samplers_on_one_traced_model_are_found_apart(tiny, model):

@@ -53,8 +53,12 @@ class Watcher(Observer):
         return []
 
 
-def pipeline(*chain, acted=lambda i, site: None):
-    return Pipeline(chain, acted, record=lambda observer, call: None)
+def pipeline(*chain, counted=None):
+    return Pipeline(
+        chain,
+        count=lambda i, site, step, acted: None if counted is None else counted.append((i, acted)),
+        record=lambda observer, call: None,
+    )
 
 
 def test_without_interventions_the_kernel_gets_the_very_tensors():
@@ -103,10 +107,10 @@ def test_a_bias_of_one_branch_leaves_the_other_unbiased():
 
 
 def test_a_branch_without_rows_is_left_alone_and_not_counted():
-    acted = []
+    counted = []
     call = attention(fwd=forward((COND, COND)))
-    out = pipeline(Affine(a=2.0, branch=UNCOND), acted=lambda i, site: acted.append(i)).attention(call)
-    assert torch.equal(out, call.attend()) and not acted
+    out = pipeline(Affine(a=2.0, branch=UNCOND), counted=counted).attention(call)
+    assert torch.equal(out, call.attend()) and not counted
 
 
 def test_inputs_are_not_written():
@@ -125,9 +129,10 @@ def test_observers_see_original_and_final_wherever_they_stand():
 
 
 def test_each_call_is_counted_once_an_intervention():
-    acted = []
-    pipeline(Affine(a=2.0), acted=lambda i, site: acted.append(i)).attention(attention())
-    assert len(acted) == 1
+    counted = []
+    affine, idle, watcher = Affine(a=2.0), Idle(), Watcher(log=[])
+    pipeline(affine, idle, watcher, counted=counted).attention(attention())
+    assert counted == [(affine, True), (idle, False), (watcher, True)], "what changed nothing did not act"
 
 
 def test_where_and_window_choose():

@@ -79,6 +79,20 @@ def test_report_says_what_was_done():
     assert only_trace(run).report[0] == "Doubler acted on 1 calls, 1 of 10 steps, blocks 1-1"
 
 
+def test_report_says_when_nothing_was_changed():
+    @dataclass(frozen=True, kw_only=True)
+    class Idle(Intervention):
+        def before(self, call):
+            return call
+
+    run = Run((Idle(), NormRecorder()), "Tiny", 3)
+    run_call(run, forward())
+    run.close()
+    assert only_trace(run).report[0] == (
+        "Idle was handed 1 calls and changed none: its strength is 0 in these blocks and steps"
+    )
+
+
 def test_a_window_that_no_step_reaches_is_reported_not_raised():
     run = Run((Doubler(window=Window(0.0, 0.1)), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
@@ -87,11 +101,22 @@ def test_a_window_that_no_step_reaches_is_reported_not_raised():
     assert "active on 0 of 10 steps" in said and "widen" in said
 
 
-def test_no_matching_site_raises_at_the_end():
-    run = Run((Doubler(where=Where(kinds=frozenset({"temporal"}))),), "Tiny", 3)
+TEMPORAL = Where(kinds=frozenset({"temporal"}))
+
+
+@pytest.mark.parametrize("ending", [Run.close, lambda run: run.open(forward(step=replace(STEP, index=3)))], ids=["run", "step"])
+def test_no_matching_site_raises_once_the_step_is_over(ending):
+    run = Run((Doubler(where=TEMPORAL),), "Tiny", 3)
     run_call(run, forward())
     with pytest.raises(TemporalAttentionError, match="Doubler finds attention of kind temporal.*Tiny"):
-        run.close()
+        ending(run)
+
+
+def test_an_observer_that_saw_nothing_costs_nobody_a_video():
+    run = Run((NormRecorder(where=TEMPORAL),), "Tiny", 3)
+    run_call(run, forward())
+    run.close()
+    assert only_trace(run).report == ("NormRecorder was handed no call",)
 
 
 def test_a_still_passes_through_and_says_so_once(caplog):
@@ -100,7 +125,8 @@ def test_a_still_passes_through_and_says_so_once(caplog):
         assert run_call(run, forward(frames=1)) is None
     run.close()
     assert len(caplog.records) == 1 and "one latent frame" in caplog.text
-    assert any("passed through 3 network calls" in line for line in only_trace(run).report)
+    report = only_trace(run).report
+    assert any("passed through 3 calls" in line for line in report) and not any("widen" in line for line in report)
 
 
 def test_neutral_interventions_are_left_out():

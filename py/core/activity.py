@@ -1,0 +1,50 @@
+"""What one intervention did in a run, in numbers and in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .errors import TemporalAttentionError
+from .events import Site, Step
+from .intervention import Intervention
+
+
+@dataclass
+class Activity:
+    """`forwards` network calls fell into its window, `seen` calls were handed to it, it acted on `calls` of them."""
+
+    forwards: int = 0
+    seen: int = 0
+    calls: int = 0
+    steps: set[int] = field(default_factory=set)
+    blocks: set[int] = field(default_factory=set)
+
+    def count(self, site: Site, step: Step, acted: bool) -> None:
+        """Counts one call that was handed to the intervention."""
+        self.seen += 1
+        if acted:
+            self.calls += 1
+            self.steps.add(step.index)
+            self.blocks.add(site.block)
+
+    def report(self, i: Intervention, steps: int, skipped: bool) -> str:
+        """One line; `steps` is the length of the run, `skipped` says whether calls were passed through."""
+        name = type(i).__name__
+        if not self.forwards and not skipped:
+            window = f"{i.window.start:g}-{i.window.end:g}"
+            return f"{name} was active on 0 of {steps} steps: no step fell into its window {window}; widen it"
+        if not self.seen:
+            return f"{name} was handed no call"
+        if not self.calls:
+            return f"{name} was handed {self.seen} calls and changed none: its strength is 0 in these blocks and steps"
+        blocks = f"blocks {min(self.blocks)}-{max(self.blocks)}"
+        return f"{name} acted on {self.calls} calls, {len(self.steps)} of {steps} steps, {blocks}"
+
+    def check(self, i: Intervention, family: str) -> None:
+        """Raises TemporalAttentionError where network calls fell into the window but none had a site for it."""
+        if self.forwards and not self.seen:
+            raise TemporalAttentionError(
+                f"a network in which {type(i).__name__} finds attention of kind {', '.join(sorted(i.where.kinds))}",
+                f"{family}, where none of {self.forwards} network calls had any in the chosen blocks and branch",
+                "Widen the block range or the branch; torch.compile can also hide the attention calls.",
+            )
