@@ -11,3 +11,27 @@ import comfy.cli_args  # noqa: E402  (must precede every other comfy import: it 
 
 comfy.cli_args.args.cpu = True
 comfy.cli_args.args.use_pytorch_cross_attention = True  # the fused kernel that GPU users have; the CPU default makes N x N
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from families import tiny_networks  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def inference_mode():
+    """As the host runs its nodes."""
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """The tiny network that most tests run on."""
+    return tiny_networks()["wan_t2v"]
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    """It, loaded as a MODEL."""
+    with torch.inference_mode():
+        return tiny.load()

@@ -28,12 +28,6 @@ class Failing(Intervention):
         return call
 
 
-@pytest.fixture(autouse=True)
-def inference_mode():
-    with torch.inference_mode():
-        yield
-
-
 @pytest.fixture
 def tiny():
     return tiny_networks()["wan_t2v"]

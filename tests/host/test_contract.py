@@ -29,12 +29,6 @@ def subject(request):
         return tiny, model, sample(tiny, model)
 
 
-@pytest.fixture(autouse=True)
-def inference_mode():
-    with torch.inference_mode():
-        yield
-
-
 def strong(technique, **settings):
     """The technique with its defaults and whatever makes it act on every block."""
     flat = {"layer_weight": "flat", "tau": 2.0} if "layer_weight" in technique.__dataclass_fields__ else {}

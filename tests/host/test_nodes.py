@@ -9,7 +9,7 @@ import pytest
 import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
-from families import sample, tiny_networks
+from families import sample
 
 from pack.nodes import _inputs as shared
 from pack.nodes.frame_attention import FrameAttentionNode
@@ -33,23 +33,6 @@ def load_pack():
 
 
 NODES = load_pack()
-
-
-@pytest.fixture(autouse=True)
-def inference_mode():
-    with torch.inference_mode():
-        yield
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return tiny_networks()["wan_t2v"]
-
-
-@pytest.fixture(scope="module")
-def model(tiny):
-    with torch.inference_mode():
-        return tiny.load()
 
 
 def defaults(node, **given):

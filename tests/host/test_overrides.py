@@ -3,29 +3,12 @@
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from families import sample, tiny_networks
+from families import sample
 from interventions import QueryGain
 
 from pack.py.host.attach import attach
 
 SLOT = "optimized_attention_override"
-
-
-@pytest.fixture(autouse=True)
-def inference_mode():
-    with torch.inference_mode():
-        yield
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return tiny_networks()["wan_t2v"]
-
-
-@pytest.fixture(scope="module")
-def model(tiny):
-    with torch.inference_mode():
-        return tiny.load()
 
 
 class Other:

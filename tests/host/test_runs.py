@@ -7,7 +7,7 @@ import comfy.sample
 import comfy.samplers
 import pytest
 import torch
-from families import conditioning, sample, tiny_networks
+from families import conditioning, sample
 from interventions import QueryGain, Watcher
 
 from pack.py.core.events import Branch
@@ -20,23 +20,6 @@ from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 COND, UNCOND = Branch.COND, Branch.UNCOND
 STH = SpectralTransportHomeostasis(tau=2.0, layer_weight="flat")
-
-
-@pytest.fixture(autouse=True)
-def inference_mode():
-    with torch.inference_mode():
-        yield
-
-
-@pytest.fixture(scope="module")
-def tiny():
-    return tiny_networks()["wan_t2v"]
-
-
-@pytest.fixture(scope="module")
-def model(tiny):
-    with torch.inference_mode():
-        return tiny.load()
 
 
 def watched(tiny, model, *interventions, **options):
