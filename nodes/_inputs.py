@@ -8,9 +8,8 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.events import Branch
-from ..py.core.intervention import Window
 from ..py.core.store import RUNS, Found
-from ..py.techniques.estimator import NAMES, Estimator
+from ..py.techniques.estimator import NAMES
 
 CATEGORY = "temporal attention"
 DIAGNOSTICS = f"{CATEGORY}/diagnostics"
@@ -23,7 +22,7 @@ BOTH = "cond and uncond"
 BRANCHES = {BOTH: None, "cond only": Branch.COND, "uncond only": Branch.UNCOND}
 
 
-def window_inputs(end: float = 1.0) -> list[io.Input]:
+def window_inputs() -> list[io.Input]:
     """start_percent and end_percent, the host's own measure of a run."""
     common = {"min": 0.0, "max": 1.0, "step": 0.01}
     return [
@@ -34,13 +33,8 @@ def window_inputs(end: float = 1.0) -> list[io.Input]:
             tooltip="Where in the run it begins, 0 = first step. The same measure as the percents of the built-in nodes.",
             **common,
         ),
-        io.Float.Input("end_percent", default=end, advanced=True, tooltip="Where in the run it ends, 1 = last step.", **common),
+        io.Float.Input("end_percent", default=1.0, advanced=True, tooltip="Where in the run it ends, 1 = last step.", **common),
     ]
-
-
-def window(start_percent: float, end_percent: float) -> Window:
-    """The window of `window_inputs`."""
-    return Window(start_percent, end_percent)
 
 
 def blocks_input() -> io.Input:
@@ -86,11 +80,6 @@ def estimator_inputs() -> list[io.Input]:
             tooltip="Query rows that the exact estimator samples in each frame. More = less noise, more time.",
         ),
     ]
-
-
-def estimator(estimator: str, rows: int) -> Estimator:
-    """The estimator of `estimator_inputs`."""
-    return Estimator(estimator, rows)
 
 
 def numbers(text: str, what: str) -> frozenset[int] | None:

@@ -5,6 +5,7 @@ from comfy_api.latest import io
 from ..py.demo.network import load_model
 from ..py.demo.text import load_clip
 from ..py.demo.vae import load_vae
+from . import _inputs as shared
 
 
 class LoadDemoModel(io.ComfyNode):
@@ -13,7 +14,7 @@ class LoadDemoModel(io.ComfyNode):
         return io.Schema(
             node_id="TA_LoadDemoModel",
             display_name="Load Demo Model",
-            category="temporal attention/demo",
+            category=f"{shared.CATEGORY}/demo",
             description=(
                 "A very small text-to-video model of the Wan architecture: no download, seconds a run on a CPU. Made for "
                 "33 frames of 64 x 64. Its weights are random in this version: every node works, but the video is noise."

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..py.core.intervention import Where
+from ..py.core.intervention import Where, Window
 from ..py.host.attach import attach
+from ..py.techniques.estimator import Estimator
 from ..py.techniques.sth import LAYER_WEIGHTS, RULES, STEP_WEIGHTS, SpectralTransportHomeostasis
 from . import _inputs as shared
 
@@ -82,8 +83,8 @@ class SpectralTransportHomeostasisNode(io.ComfyNode):
             per_head=per_head,
             layer_weight=layer_weight,
             step_weight=step_weight,
-            estimator=shared.estimator(estimator, rows),
-            window=shared.window(start_percent, end_percent),
+            estimator=Estimator(estimator, rows),
+            window=Window(start_percent, end_percent),
             where=Where(blocks=shared.numbers(blocks, "block numbers")),
             branch=shared.BRANCHES[branch],
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..py.core.intervention import Where
+from ..py.core.intervention import Where, Window
 from ..py.host.attach import attach
+from ..py.techniques.estimator import Estimator
 from ..py.techniques.record import FrameAttentionRecorder
 from . import _inputs as shared
 
@@ -39,8 +40,8 @@ class TraceAttentionNode(io.ComfyNode):
     def execute(cls, model, start_percent, end_percent, blocks, estimator, rows) -> io.NodeOutput:
         """Attaches the recorder to a clone of the model."""
         recorder = FrameAttentionRecorder(
-            estimator=shared.estimator(estimator, rows),
-            window=shared.window(start_percent, end_percent),
+            estimator=Estimator(estimator, rows),
+            window=Window(start_percent, end_percent),
             where=Where(blocks=shared.numbers(blocks, "block numbers")),
         )
         return io.NodeOutput(attach(model, recorder), recorder)

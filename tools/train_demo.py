@@ -51,6 +51,7 @@ class Pool:
         self.settings, self.device = settings, device
         self.random = Random(settings.seed)
         self.codec = codec.LinearCodec().to(device)
+        self.words, self.places = vocabulary.word_codes(), vocabulary.position_codes()
         self.mirror = torch.tensor([(-1.0) ** component[3] for component in codec.COMPONENTS], device=device).view(-1, 1, 1, 1)
         self.latents, self.captions = self._render(settings.pool)
         self.next = 0
@@ -69,7 +70,7 @@ class Pool:
 
     def _encoded(self, caption: str) -> Tensor:
         ids = [vocabulary.WORD_IDS[word] for word in vocabulary.split_words(caption)]
-        codes = vocabulary.word_codes()[ids] + vocabulary.position_codes()[: len(ids)]
+        codes = self.words[ids] + self.places[: len(ids)]
         return torch.nn.functional.pad(codes, (0, 0, 0, vocabulary.LENGTH - len(ids)))[None].to(self.device)
 
     def _replace(self, count: int) -> None:

@@ -55,8 +55,12 @@ def adapters() -> tuple[Adapter, ...]:
 
 
 def network_of(model) -> nn.Module:
-    """The diffusion network inside a MODEL, also where torch.compile wraps it."""
-    network = model.model.diffusion_model
+    """The diffusion network inside a MODEL."""
+    return unwrapped(model.model.diffusion_model)
+
+
+def unwrapped(network: nn.Module) -> nn.Module:
+    """The network itself where torch.compile wraps it."""
     return getattr(network, "_orig_mod", network)
 
 

@@ -87,9 +87,8 @@ class ForwardScope:
         if not self._fits(site, *given):
             return PASS
         # The kernel must not hold the event itself: in a cycle its tensors would wait for the garbage collector.
-        event = Attention(
-            site, self.forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), self._rows(given[0])
-        )
+        rows = self.forward.rows(None)
+        event = Attention(site, self.forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), rows)
         return call.to_host(self.pipeline.attention(event))
 
     def _fits(self, site: Site, q: Tensor, k: Tensor, v: Tensor) -> bool:
@@ -106,10 +105,6 @@ class ForwardScope:
             if out.shape[0] != len(self.forward.branches):
                 self.run.skip(f"a block of {self.adapter.family} was run on {out.shape[0]} of {len(self.forward.branches)} rows")
                 return out
-            return self.pipeline.block(Block(site, self.forward, out, self._rows(out))).x
+            return self.pipeline.block(Block(site, self.forward, out, self.forward.rows(None))).x
 
         return edit
-
-    @staticmethod
-    def _rows(x: Tensor) -> tuple[int, ...]:
-        return tuple(range(x.shape[0]))

@@ -42,9 +42,8 @@ class HostCall:
     @property
     def scale(self) -> float:
         """Factor of the scores: given by the model, else D ** -0.5."""
-        width = self.q.shape[-1] if self._split else self.q.shape[-1] // self.heads
         scale = self.options.get("scale")
-        return width**-0.5 if scale is None else scale
+        return self._width**-0.5 if scale is None else scale
 
     def run(self, call: Attention, given: HeadsFirst) -> Tensor:
         """The kernel on an edited call: [B, H, L, D]. What is still as `heads_first` gave it goes in as the model made it."""
@@ -63,11 +62,14 @@ class HostCall:
     def _split(self) -> bool:
         return bool(self.options.get("skip_reshape"))
 
+    @property
+    def _width(self) -> int:
+        return self.q.shape[-1] if self._split else self.q.shape[-1] // self.heads
+
     def _to_heads(self, x: Tensor) -> Tensor:
         if self._split:
             return x
-        width = self.q.shape[-1] // self.heads
-        return x.unflatten(-1, (-1, width)).transpose(1, 2)
+        return x.unflatten(-1, (-1, self._width)).transpose(1, 2)
 
     def _from_heads(self, x: Tensor) -> Tensor:
         return x if self._split else x.transpose(1, 2).flatten(2)

@@ -8,7 +8,7 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from ..core.events import Branch, Forward, Grid
 from ..core.run import Run
 from ..core.store import RUNS
-from .families import Adapter, adapter_of, network_of
+from .families import Adapter, adapter_of, network_of, unwrapped
 from .forward import ForwardScope
 from .progress import Schedule
 
@@ -52,8 +52,7 @@ class Sampling:
 
     def apply_model(self, executor, *args, **kwargs):
         """The host's APPLY_MODEL wrapper, around every network call of the run."""
-        network = executor.class_obj.diffusion_model
-        with ForwardScope(self.run, self.adapter, getattr(network, "_orig_mod", network), self.describe):
+        with ForwardScope(self.run, self.adapter, unwrapped(executor.class_obj.diffusion_model), self.describe):
             return executor(*args, **kwargs)
 
     def describe(self, grid: Grid, batch: int, options: dict) -> Forward | None:

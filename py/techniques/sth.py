@@ -14,7 +14,6 @@ from ..core.errors import TemporalAttentionError
 from ..core.events import Attention
 from ..core.intervention import Intervention, finite
 from ..maths.entropy import tension, von_neumann_entropy
-from ..maths.frame_attention import FrameAttention
 from ..maths.weights import deep_strong, early_strong
 from .estimator import Estimator
 
@@ -67,7 +66,7 @@ class SpectralTransportHomeostasis(Intervention):
         gamma = self._gamma(call, tau) if tau else call.q.new_ones(len(call.rows), dtype=torch.float32)
         call.note("gamma", gamma)
         call.note("tau_eff", torch.full_like(gamma, tau))
-        return call.edit(q=_scaled(call, gamma)) if tau else call
+        return call.edit(q=_multiplied(call.q, gamma, call.forward.grid.video)) if tau else call
 
     def after(self, call: Attention, out: Tensor) -> Tensor:
         """The authors' code: output gain 1 + tau_eff (1 - mean diagonal of A) H_vN (1 - H_vN) on the video tokens."""
@@ -85,7 +84,7 @@ class SpectralTransportHomeostasis(Intervention):
         return _multiplied(out, gain, call.forward.grid.video)
 
     def _gamma(self, call: Attention, tau: float) -> Tensor:
-        measured: FrameAttention = self.estimator.measure(call)
+        measured = self.estimator.measure(call)
         return torch.exp(tau * self._over_heads(tension(measured.h_row, von_neumann_entropy(measured.rho))))
 
     def _over_heads(self, per_head: Tensor) -> Tensor:
@@ -96,10 +95,6 @@ class SpectralTransportHomeostasis(Intervention):
         p = {"progress": step.progress, "noise level": 1 - step.noise, "flat": 0.0}[self.step_weight]
         layer = deep_strong(call.site.depth) if self.layer_weight == "deep strong" else 1.0
         return self.tau * layer * early_strong(p)
-
-
-def _scaled(call: Attention, gamma: Tensor) -> Tensor:
-    return _multiplied(call.q, gamma, call.forward.grid.video)
 
 
 def _multiplied(x: Tensor, factor: Tensor, tokens: slice) -> Tensor:

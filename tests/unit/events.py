@@ -1,8 +1,11 @@
 """Hand-made events for unit tests: one attention call on a small video, with a dense softmax kernel."""
 
+import reference
 import torch
+from reference import double
 
 from pack.py.core.events import Attention, Block, Branch, Forward, Grid, Site, Step
+from pack.py.maths.frame_attention import rotating_offset
 
 STEP = Step(index=2, total=10, sigma=0.9, progress=0.2, noise=0.9)
 COND, UNCOND = Branch.COND, Branch.UNCOND
@@ -31,3 +34,12 @@ def block(seed=0, channels=5, fwd=None):
     fwd = fwd or forward()
     x = torch.randn(len(fwd.branches), fwd.grid.tokens, channels, generator=torch.Generator().manual_seed(seed))
     return Block(Site(1, 3, "self"), fwd, x, tuple(range(len(fwd.branches))))
+
+
+def measured(call, estimator):
+    """The reference measurement of the call's video tokens."""
+    q, k = (double(call.forward.grid.by_frame(x)) for x in (call.q, call.k))
+    if estimator.name != "exact":
+        return reference.ESTIMATORS[estimator.name](q, k, call.scale)
+    offset = rotating_offset(call.forward.step.index, call.site.block)
+    return reference.exact(q, k, call.scale, reference.sampled_positions(q.shape[3], estimator.rows, offset))

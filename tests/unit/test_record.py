@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import reference
 import torch
+from events import measured
 from reference import double, each_matrix
 
 from pack.py.core.events import Attention, Branch, CallNotes, Forward, Grid, Note, Site, Step
-from pack.py.maths.frame_attention import rotating_offset
 from pack.py.techniques.estimator import Estimator
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.sth import SpectralTransportHomeostasis
@@ -31,14 +31,6 @@ def attention(frames=5, seed=0, start=3, extra=2, block=2, rows=(0, 1), dtype=to
     forward = Forward(Step(4, 10, 0.9, 0.2, 0.9), grid, (Branch.UNCOND, Branch.COND), (0, 0))
     q, k, v = (x.to(dtype) for x in (q, k, v))
     return Attention(Site(block, 4, "self"), forward, q, k, v, None, 6**-0.5, lambda call: call.v, rows)
-
-
-def measured(call, estimator):
-    q, k = (double(call.forward.grid.by_frame(x)) for x in (call.q, call.k))
-    if estimator.name != "exact":
-        return reference.ESTIMATORS[estimator.name](q, k, call.scale)
-    offset = rotating_offset(call.forward.step.index, call.site.block)
-    return reference.exact(q, k, call.scale, reference.sampled_positions(q.shape[3], estimator.rows, offset))
 
 
 def recorded(*pairs, estimator=ESTIMATORS["same_position"]):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import reference
 import torch
+from events import measured
 from reference import double
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -13,7 +14,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Window
-from pack.py.maths.frame_attention import rotating_offset
 from pack.py.maths.weights import deep_strong, early_strong
 from pack.py.techniques.estimator import Estimator
 from pack.py.techniques.sth import SpectralTransportHomeostasis
@@ -71,15 +71,6 @@ def planted(score, frames=6, spatial=4, heads=2, seed=0, own=True):
     q, k = (x + 0.02 * torch.randn(1, heads, frames * spatial, width, generator=generator) for x in (q, k))
     forward = Forward(Step(0, 10, 1.0, 0.0, 1.0), grid, (Branch.COND,), (0,))
     return Attention(Site(3, 4, "self"), forward, q, k, torch.randn(q.shape, generator=generator), None, 1.0, dense_kernel, (0,))
-
-
-def measured(call, estimator):
-    """The reference measurement of the call's video tokens."""
-    q, k = (double(call.forward.grid.by_frame(x)) for x in (call.q, call.k))
-    if estimator.name != "exact":
-        return reference.ESTIMATORS[estimator.name](q, k, call.scale)
-    offset = rotating_offset(call.forward.step.index, call.site.block)
-    return reference.exact(q, k, call.scale, reference.sampled_positions(q.shape[3], estimator.rows, offset))
 
 
 def tau_eff(sth, call):
