@@ -20,8 +20,9 @@ class Branch(Enum):
 class Site:
     """One attention of one block.
 
-    `kind` is "self" (video on video), "cross" (video on other tokens), "joint" (video and text in one sequence) or
-    "temporal" (each position over its frames). `keys` says what a cross-attention reads: "text" or "image".
+    `kind` is "self" (video on video), "cross" (video on other tokens), "joint" (video and text in one sequence),
+    "temporal" (each position over its frames) or "spatial" (each frame alone). `keys` says what a cross-attention
+    reads: "text" or "image".
     """
 
     block: int
@@ -58,6 +59,11 @@ class Grid:
         """The video tokens of the sequence."""
         return slice(self.start, self.start + self.frames * self.spatial)
 
+    @property
+    def alone(self) -> Grid:
+        """The same video in a sequence without any other tokens."""
+        return replace(self, tokens=self.frames * self.spatial, start=0)
+
     def by_frame(self, x: Tensor) -> Tensor:
         """[B, H, L, D] -> its video tokens as [B, H, F, S, D] (a view)."""
         return x[:, :, self.video].unflatten(2, (self.frames, self.spatial))
@@ -81,7 +87,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Forward:
-    """One call of the network: its step, its token grid and whose each batch row is.
+    """One call of the network: its step, how the video lies in the tokens, and whose each batch row is.
+
+    The `grid` of an event is that of the event's own tokens: text tokens, say, are in a joint attention but not in a block's
+    video output.
 
     `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
     `extra` marks a second pass over a prompt within one prediction, such as the degraded one of a guidance node.
@@ -155,7 +164,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class Block:
-    """The output of one block: x [B, L, C], in the token order of `forward.grid`, for the batch rows `rows`."""
+    """The output of one block: its video tokens x [B, F * S, C], row-major, for the batch rows `rows`."""
 
     site: Site
     forward: Forward

@@ -86,7 +86,7 @@ class Intervention:
         return call
 
     def has(self, hook: str) -> bool:
-        """Does this class override the hook `before`, `after`, `block` or `seen`?"""
+        """Does this class override the hook `before`, `after`, `block`, `seen` or `block_seen`?"""
         own = getattr(type(self), hook, None)
         return own is not None and own is not getattr(Observer, hook)
 
@@ -102,6 +102,10 @@ class Observer(Intervention):
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """What to keep of an attention, given the call as the model made it and as the kernel received it."""
+        return []
+
+    def block_seen(self, call: Block) -> list[Note]:
+        """What to keep of a block's output, as all interventions left it."""
         return []
 
     def digest(self, calls: list[CallNotes]) -> list[CallNotes]:

@@ -11,6 +11,9 @@ from .events import Attention, Block, CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer
 from .rows import Call, put, put_call, take, take_call
 
+ATTENTION_HOOKS = ("before", "after", "seen")
+BLOCK_HOOKS = ("block", "block_seen")
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -22,7 +25,7 @@ class Pipeline:
 
     def attention(self, call: Attention) -> Tensor:
         """Runs one attention call: before*, the model's own kernel, after*, observers. Returns [B, H, Lq, D]."""
-        chain = self._acting(call, "before", "after", "seen")
+        chain = self._acting(call, *ATTENTION_HOOKS)
         changed: dict[int, bool] = {}
         edited = call
         for i in chain:
@@ -37,19 +40,23 @@ class Pipeline:
         return out
 
     def block(self, call: Block) -> Block:
-        """Runs one block output through the interventions that act on blocks."""
-        for i in self._acting(call, "block"):
+        """Runs one block output through the interventions that act on blocks, then shows it to the observers."""
+        chain = self._acting(call, *BLOCK_HOOKS)
+        for i in chain:
             call, changed = self._edit(i, call, "block")
-            self.count(i, call.site, call.forward.step, changed)
+            self.count(i, call.site, call.forward.step, changed or isinstance(i, Observer))
+        for i in chain:
+            if isinstance(i, Observer):
+                self.record(i, CallNotes(call.site, call.forward, i.block_seen(call)))
         return call
 
     def wants(self, site: Site) -> bool:
         """Does anything act on this attention?"""
-        return bool(self._at(site, "before", "after", "seen"))
+        return bool(self._at(site, *ATTENTION_HOOKS))
 
     def wants_block(self, site: Site) -> bool:
         """Does anything act on the output of this block?"""
-        return bool(self._at(site, "block"))
+        return bool(self._at(site, *BLOCK_HOOKS))
 
     def _at(self, site: Site, *hooks: str) -> list[Intervention]:
         return [i for i in self.chain if any(map(i.has, hooks)) and i.where.matches(site)]

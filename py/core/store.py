@@ -63,10 +63,14 @@ class RunStore:
 
 
 def fingerprint(latent: torch.Tensor) -> str:
-    """A hash of shape and content, equal before and after the host's cast to its intermediate dtype."""
-    content = latent.detach().to("cpu", torch.float16).contiguous()
-    digest = hashlib.blake2b(content.numpy().tobytes(), digest_size=16)
-    digest.update(repr(tuple(latent.shape)).encode())
+    """A hash of shape and content, equal before and after the host's cast to its intermediate dtype.
+
+    A nested latent (video and audio) is hashed part by part.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for part in latent.unbind() if latent.is_nested else (latent,):
+        digest.update(repr(tuple(part.shape)).encode())
+        digest.update(part.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +14,21 @@ from torch import Tensor, nn
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Grid, Site
+from .tokens import Output, Place, foretold, sequence
 
 
 @dataclass(frozen=True)
 class BlockSites:
     """One block of a network and the attentions in it.
 
-    `attentions` maps each attention module to its sites in the order in which it calls the kernel: usually one, but
-    Wan's I2V cross-attention asks the image first and the text second.
+    `attentions` maps each module that calls the attention kernel to its sites in the order of its calls: usually one, but
+    Wan's I2V cross-attention asks the image first and the text second. `output` says where the block's output holds the video.
     """
 
     module: nn.Module
     site: Site
     attentions: tuple[tuple[nn.Module, tuple[Site, ...]], ...]
+    output: Output = sequence(foretold)
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,31 @@ class Adapter:
         blocks: network -> its blocks in order of execution.
         grid: (network, x, keyword arguments of the network) -> how the video lies in the tokens, or None where this
             forward has a layout the adapter does not know. x [B, C, T, H, W] is what the network receives.
+        place: where the video is in the tokens of an attention over the video.
+        serves: whether this network, of a class that others use too, is a video network of this family.
+        rows: (x, grid) -> how many videos x holds.
+        level: (grid, transformer options of a call) -> the grid there, in networks that change the resolution on their way.
     """
 
     family: str
     networks: frozenset[str]
     blocks: Callable[[nn.Module], tuple[BlockSites, ...]]
     grid: Callable[[nn.Module, Tensor, dict], Grid | None]
+    place: Place = foretold
+    serves: Callable[[nn.Module], bool] = lambda network: True
+    rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
+    level: Callable[[Grid, dict], Grid] = lambda grid, options: grid
+
+
+def patches(x: Tensor, sizes: tuple[int, int, int]) -> Grid:
+    """The grid of a video latent [B, C, T, H, W] cut into patches of `sizes` (t, h, w); the host pads up to whole ones."""
+    frames, height, width = (math.ceil(size / patch) for size, patch in zip(x.shape[-3:], sizes, strict=True))
+    return Grid(frames, height, width, tokens=frames * height * width)
+
+
+def is_video(x: Tensor) -> bool:
+    """Some networks serve images too, whose latents have no time axis."""
+    return x.ndim == 5
 
 
 @cache
@@ -66,9 +88,10 @@ def unwrapped(network: nn.Module) -> nn.Module:
 
 def adapter_of(model) -> Adapter:
     """The adapter of a MODEL. Raises TemporalAttentionError for a network that no adapter knows."""
-    name = type(network_of(model)).__name__
+    network = network_of(model)
+    name = type(network).__name__
     for adapter in adapters():
-        if name in adapter.networks:
+        if name in adapter.networks and adapter.serves(network):
             return adapter
     known = ", ".join(adapter.family for adapter in adapters())
     raise TemporalAttentionError(

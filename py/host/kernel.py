@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from ..core.events import Attention
+from .fold import NOTHING, Fold
+
+# What the host's attention functions take by position.
+POSITIONAL = ("q", "k", "v", "heads", "mask", "attn_precision", "skip_reshape", "skip_output_reshape")
 
 HeadsFirst = tuple[Tensor, Tensor, Tensor]
 
@@ -26,17 +30,30 @@ class HostCall:
     heads: int
     mask: Tensor | None
     options: dict
+    fold: Fold = NOTHING
 
     @classmethod
     def parse(cls, func: Callable[..., Tensor], args: tuple, kwargs: dict) -> HostCall:
         """Sorts the positional and keyword arguments of an attention override."""
-        options = dict(kwargs)
-        given = dict(zip(("q", "k", "v", "heads", "mask"), args, strict=False))
-        named = {name: given[name] if name in given else options.pop(name, None) for name in ("q", "k", "v", "heads", "mask")}
+        options = {**dict(zip(POSITIONAL, args, strict=False)), **kwargs}
+        named = {name: options.pop(name, None) for name in POSITIONAL[:5]}
         return cls(func, **named, options=options)
 
+    def folded(self, fold: Fold) -> HostCall:
+        """The same call, seen without its folding of space or time into the batch."""
+        return replace(self, fold=fold)
+
+    def fits(self, rows: int) -> bool:
+        """Does the batch hold `rows` videos, folded as said?"""
+        return self.fold.fits(self.q.shape[0], self._tokens(self.q), rows)
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """Tokens of the queries and of the keys, unfolded."""
+        return tuple(self.fold.tokens(self._tokens(x)) for x in (self.q, self.k))
+
     def heads_first(self) -> HeadsFirst:
-        """q, k, v as [B, H, L, D] (views)."""
+        """q, k, v as [B, H, L, D] (views, where nothing is folded)."""
         return tuple(self._to_heads(x) for x in (self.q, self.k, self.v))
 
     @property
@@ -51,12 +68,17 @@ class HostCall:
             own if edited is view else self._from_heads(edited)
             for own, edited, view in zip((self.q, self.k, self.v), (call.q, call.k, call.v), given, strict=True)
         )
-        out = self.func(q, k, v, self.heads, mask=call.bias, **self.options)
-        return out if self.options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        out = self.func(q, k, v, self.heads, mask=self.fold.mask(call.bias), **self.options)
+        out = out if self.options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return self.fold.open(out)
 
     def to_host(self, out: Tensor) -> Tensor:
         """[B, H, L, D] -> the shape that the model expects back."""
+        out = self.fold.close(out)
         return out if self.options.get("skip_output_reshape") else out.transpose(1, 2).flatten(2)
+
+    def _tokens(self, x: Tensor) -> int:
+        return x.shape[2 if self._split else 1]
 
     @property
     def _split(self) -> bool:
@@ -67,9 +89,9 @@ class HostCall:
         return self.q.shape[-1] if self._split else self.q.shape[-1] // self.heads
 
     def _to_heads(self, x: Tensor) -> Tensor:
-        if self._split:
-            return x
-        return x.unflatten(-1, (-1, self._width)).transpose(1, 2)
+        x = x if self._split else x.unflatten(-1, (-1, self._width)).transpose(1, 2)
+        return self.fold.open(x)
 
     def _from_heads(self, x: Tensor) -> Tensor:
+        x = self.fold.close(x)
         return x if self._split else x.transpose(1, 2).flatten(2)

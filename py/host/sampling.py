@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import comfy.model_patcher
+import comfy.utils
+from comfy.nested_tensor import NestedTensor
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from torch import Tensor
 
 from ..core.events import Branch, Forward, Grid
 from ..core.run import Run
@@ -34,8 +37,14 @@ def outer_sample(executor, *args, **kwargs):
     finally:
         guider.model_options = options
     for observer, trace in run.traces.items():
-        RUNS.put(latent, observer, trace)
+        RUNS.put(_as_returned(latent, kwargs.get("latent_shapes")), observer, trace)
     return latent
+
+
+def _as_returned(latent: Tensor, shapes: list | None) -> Tensor | NestedTensor:
+    """What the sampler node will return: the host packs video and audio into one tensor while it samples."""
+    several = shapes is not None and len(shapes) > 1
+    return NestedTensor(comfy.utils.unpack_latents(latent, shapes)) if several else latent
 
 
 class Sampling:

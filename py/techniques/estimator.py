@@ -36,7 +36,8 @@ class Estimator:
     def _measure(self, call: Attention) -> FrameAttention:
         grid = call.forward.grid
         q, k = grid.by_frame(call.q), grid.by_frame(call.k)
-        if self.name != "exact":
-            return getattr(frame_attention, self.name)(q, k, call.scale)
+        name = "same_position" if call.site.kind == "temporal" else self.name  # there it is all that the model attends to
+        if name != "exact":
+            return getattr(frame_attention, name)(q, k, call.scale)
         offset = frame_attention.rotating_offset(call.forward.step.index, call.site.block)
         return frame_attention.exact(q, k, call.scale, self.rows, offset)

@@ -9,19 +9,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import comfy.model_management
+import comfy.model_patcher
 import comfy.sample
 import comfy.sd
+import comfy.utils
 import torch
+from comfy.nested_tensor import NestedTensor
 
 
 @dataclass(frozen=True)
 class Tiny:
-    """One tiny network: how to load it, what it samples, and what its conditioning holds besides text for a latent shape."""
+    """One tiny network: how to load it, what it samples, and what its conditioning holds besides text for a latent shape.
+
+    `masked`: its text comes with an attention mask. `audio`: the shape of the audio latent that goes with the video.
+    """
 
     load: Callable[[], object]
     latent: tuple[int, ...]
     text_width: int
     extras: Callable[[torch.Generator, tuple[int, ...]], dict] = field(default=lambda generator, latent: {})
+    masked: bool = False
+    audio: tuple[int, ...] | None = None
 
 
 def tiny_networks() -> dict[str, Tiny]:
@@ -52,18 +61,47 @@ def native(network: torch.nn.Module, metadata: dict | None = None, planted: dict
     return model
 
 
+def in_process(config: type, sampling: dict | None = None, **sizes):
+    """A float32 MODEL of a family (a class of the host's supported models) whose sizes no file could tell the host's loader.
+
+    `sampling` replaces sampling settings of the family: in float32 a very large first sigma leaves few digits of a prediction.
+    """
+    settings = config(sizes)
+    settings.unet_config.update(sizes)
+    settings.sampling_settings.update(sampling or {})
+    settings.set_inference_dtype(torch.float32, None)
+    model = settings.get_model({}, "", device=torch.device("cpu"))
+    model.diffusion_model.load_state_dict(random_weights(model.diffusion_model))
+    devices = comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
+    return comfy.model_patcher.CoreModelPatcher(model, *devices)
+
+
 def conditioning(tiny: Tiny, seed: int, tokens: int = 7, latent: tuple[int, ...] | None = None) -> list:
-    """One conditioning with random text of `tokens` tokens."""
+    """One conditioning with random text of `tokens` tokens, the last one padding if there is a mask to say so."""
     generator = torch.Generator().manual_seed(seed)
     text = torch.randn(1, tokens, tiny.text_width, generator=generator)
-    return [[text, tiny.extras(generator, (1, *(latent or tiny.latent)[1:]))]]
+    mask = {"attention_mask": (torch.arange(tokens) < tokens - 1).long()[None]} if tiny.masked else {}
+    return [[text, {**mask, **tiny.extras(generator, (1, *(latent or tiny.latent)[1:]))}]]
 
 
-def sample(tiny: Tiny, model, *, steps=3, cfg=4.0, sampler="euler", seed=0, batch=1, latent=None, uncond_tokens=7, **options):
-    """A native sampling run with equal text lengths, so that cond and uncond share one batch; returns the latent."""
-    empty = torch.zeros(latent or (batch, *tiny.latent[1:]))
+def empty_latent(tiny: Tiny, shape: tuple[int, ...]) -> torch.Tensor | NestedTensor:
+    """Zeros of a latent shape, with the audio that goes with it."""
+    video = torch.zeros(shape)
+    return video if tiny.audio is None else NestedTensor([video, torch.zeros(shape[0], *tiny.audio[1:])])
+
+
+def sample(
+    tiny: Tiny, model, *, steps=3, cfg=4.0, sampler="euler", seed=0, batch=1, latent=None, uncond_tokens=7, packed=True, **options
+):
+    """A native sampling run with equal text lengths, so that cond and uncond share one batch; returns the latent.
+
+    A video and its audio come in one tensor, as samplers see them, unless not `packed`. Where a batch is the frames of one video (SVD), `batch`
+    multiplies them.
+    """
+    empty = empty_latent(tiny, latent or (batch * tiny.latent[0], *tiny.latent[1:]))
     noise = comfy.sample.prepare_noise(empty, seed)
     positive, negative = conditioning(tiny, 1, latent=latent), conditioning(tiny, 2, uncond_tokens, latent)
-    return comfy.sample.sample(
+    sampled = comfy.sample.sample(
         model, noise, steps, cfg, sampler, "simple", positive, negative, empty, seed=seed, disable_pbar=True, **options
     )
+    return comfy.utils.pack_latents(sampled.unbind())[0] if sampled.is_nested and packed else sampled

@@ -31,9 +31,12 @@ class FrameBias(Intervention):
 
     def before(self, call):
         grid = call.forward.grid
+        frame = torch.arange(grid.frames).to(call.q)
+        distance = -0.5 * (frame[:, None] - frame[None]).abs()
+        if call.site.kind == "temporal":
+            return call.edit(bias=distance.expand(len(call.rows), 1, -1, -1))
         bias = call.q.new_zeros(grid.tokens, grid.tokens)
-        frame = call.q.new_tensor(range(grid.frames)).repeat_interleave(grid.spatial)
-        bias[grid.video, grid.video] = -0.5 * (frame[:, None] - frame[None]).abs()
+        bias[grid.video, grid.video] = distance.repeat_interleave(grid.spatial, 0).repeat_interleave(grid.spatial, 1)
         return call.edit(bias=bias.expand(len(call.rows), 1, -1, -1))
 
 
@@ -43,6 +46,15 @@ class BlockShift(Intervention):
 
     def block(self, call):
         return call.edit(x=call.x + torch.linspace(0, 1, call.x.shape[-1]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokensSquared(Intervention):
+    """Changes nothing, but makes a tensor of tokens squared."""
+
+    def before(self, call):
+        call.q.new_empty(call.forward.grid.tokens, call.forward.grid.tokens)
+        return call
 
 
 @dataclass(frozen=True, kw_only=True)

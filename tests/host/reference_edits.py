@@ -1,83 +1,97 @@
-"""The tests' own edits of a network: its attention function replaced in the module's namespace, without any of the pack.
+"""The tests' own edits of a network, without any of the pack: its attention function is replaced in the module it is found in.
 
-The host's models import `optimized_attention` by name, so replacing that name edits every call of one model file.
+The host's models look `optimized_attention` up by name, so replacing that name edits the calls of one model file; hooks tell
+those of the main blocks from the others (text refiners, cross-attention, audio, control blocks).
 """
 
-import sys
-from contextlib import contextmanager
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from unittest.mock import patch
 
 import torch
-
-
-def dense(q, k, v, heads, gain=1.0, bias=None, identity=False):
-    """A plain softmax attention on [B, L, H*D]."""
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-    if identity:
-        return v.transpose(1, 2).flatten(2)
-    scores = gain * q @ k.mT * q.shape[-1] ** -0.5
-    return (torch.softmax(scores if bias is None else scores + bias, -1) @ v).transpose(1, 2).flatten(2)
-
-
-def add_ramp(module, args, out):
-    return out + torch.linspace(0, 1, out.shape[-1])
+from reference_families import FAMILIES, Family, Video
 
 
 @contextmanager
 def edited_attention(network, edit):
-    """Within it, the network's self-attention (or its block outputs) carry one edit made by hand."""
-    if edit == "BlockShift":
-        handles = [block.register_forward_hook(add_ramp) for block in network.blocks]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-        return
-    module = sys.modules[type(network.blocks[0].self_attn).__module__]
+    """Within it, the network's attention over the video (or its block outputs) carry one edit made by hand."""
+    family = FAMILIES[type(network).__name__]
+    video = Video(family.last(network))
+    with ExitStack() as undo:
+        undo.callback(network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True).remove)
+        (shift_blocks if edit == "BlockShift" else partial(replace_attention, edit))(network, family, video, undo)
+        yield
+
+
+def measure(family: Family, video: Video, network, args, kwargs):
+    """Notes how the network's input is cut into tokens."""
+    x = args[0][0] if isinstance(args[0], list) else args[0]  # video and audio come as a list
+    video.frames, video.spatial = family.cut(network, x, kwargs)
+
+
+def shift_blocks(network, family: Family, video: Video, undo: ExitStack):
+    """Every main block's output carries a ramp on its video tokens."""
+    for main in family.mains(network):
+        hook = main.block.register_forward_hook(lambda module, args, out, shift=main.shift: shift(out, video))
+        undo.callback(hook.remove)
+
+
+def replace_attention(edit: str, network, family: Family, video: Video, undo: ExitStack):
+    """Calls from the main blocks go to a plain attention with the edit, all others where they went before."""
+    module = importlib.import_module(family.module)
+    inside = []
+    for main in family.mains(network):
+        undo.callback(main.caller.register_forward_pre_hook(lambda *_: inside.append(True)).remove)
+        undo.callback(main.caller.register_forward_hook(lambda *_: inside.clear()).remove)
     original = module.optimized_attention
-    layout = Layout(network)
 
-    def attention(q, k, v, heads, **kwargs):
-        if q.shape[1] != k.shape[1]:
-            return original(q, k, v, heads=heads, **kwargs)
-        if not layout.is_main_block:
-            return original(q, k, v, heads=heads, **kwargs)
-        bias = layout.bias(q.shape[1]) if edit == "FrameBias" else None
-        return dense(q, k, v, heads, gain=1.5 if edit == "QueryGain" else 1.0, bias=bias, identity=edit == "IdentityAttention")
+    def attention(*args, **kwargs):
+        return (edited if inside else original)(*args, **kwargs)
 
-    module.optimized_attention = attention
-    try:
-        with layout:
-            yield
-    finally:
-        module.optimized_attention = original
+    edited = partial(EDITS[edit], video)
+    undo.enter_context(patch.object(module, "optimized_attention", attention))
 
 
-class Layout:
-    """Where the video is in a sequence of the tiny Wan networks (3 frames of 4 x 4 tokens), told by the network's class."""
+def query_gain(video: Video, q, k, v, heads, **kwargs):
+    return dense(1.5 * q, k, v, heads, **kwargs)
 
-    frames, spatial = 3, 16
 
-    def __init__(self, network):
-        self.network = network
-        self.is_main_block = True
-        self.handles = []
+def identity_attention(video: Video, q, k, v, heads, skip_reshape=False, skip_output_reshape=False, **kwargs):
+    return merged(split(v, heads, skip_reshape), skip_output_reshape)
 
-    def __enter__(self):
-        for block in getattr(self.network, "vace_blocks", ()):
-            self.handles.append(block.register_forward_pre_hook(lambda *_: setattr(self, "is_main_block", False)))
-            self.handles.append(block.register_forward_hook(lambda *_: setattr(self, "is_main_block", True)))
 
-    def __exit__(self, *_):
-        for handle in self.handles:
-            handle.remove()
+def frame_bias(video: Video, q, k, v, heads, mask=None, skip_reshape=False, **kwargs):
+    bias = video.bias(q.shape[2 if skip_reshape else 1])
+    mask = bias if mask is None else bias + over_heads(mask)
+    return dense(q, k, v, heads, mask=mask, skip_reshape=skip_reshape, **kwargs)
 
-    def bias(self, tokens):
-        start = tokens - self.frames * self.spatial if self.network.ref_conv is not None else 0
-        bias = torch.zeros(tokens, tokens)
-        for i in range(self.frames):
-            for j in range(self.frames):
-                rows = slice(start + i * self.spatial, start + (i + 1) * self.spatial)
-                columns = slice(start + j * self.spatial, start + (j + 1) * self.spatial)
-                bias[rows, columns] = -0.5 * abs(i - j)
-        return bias
+
+EDITS: dict[str, Callable] = {"QueryGain": query_gain, "IdentityAttention": identity_attention, "FrameBias": frame_bias}
+
+
+def dense(q, k, v, heads, mask=None, skip_reshape=False, skip_output_reshape=False, **kwargs):
+    """A plain softmax attention, called and answering like the host's."""
+    q, k, v = (split(x, heads, skip_reshape) for x in (q, k, v))
+    scores = q @ k.mT * q.shape[-1] ** -0.5
+    if mask is not None:
+        scores = scores + over_heads(mask)
+    return merged(torch.softmax(scores, -1) @ v, skip_output_reshape)
+
+
+def over_heads(mask):
+    """A mask [Q, K] or [B, Q, K] as one that adds to scores [B, H, Q, K]."""
+    return mask[:, None] if mask.ndim == 3 else mask
+
+
+def split(x, heads, already):
+    """[B, L, H*D] -> [B, H, L, D]."""
+    return x if already else x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def merged(x, leave):
+    """[B, H, L, D] -> [B, L, H*D]."""
+    return x if leave else x.transpose(1, 2).flatten(2)

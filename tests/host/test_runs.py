@@ -7,7 +7,7 @@ import comfy.sample
 import comfy.samplers
 import pytest
 import torch
-from families import conditioning, sample
+from families import conditioning, sample, tiny_networks
 from interventions import QueryGain, Watcher
 
 from pack.py.core.events import Branch
@@ -160,7 +160,7 @@ def test_rows_that_cannot_be_told_apart_are_left_alone_and_reported(tiny, model,
     for i in range(3):
         by_block.set_model_patch_replace(split_rows, "dit", "double_block", i)
     by_batch.set_model_unet_function_wrapper(split_batch)
-    for split, said in ((by_block, "(rows, tokens)"), (by_batch, "split the batch")):
+    for split, said in ((by_block, "1 rows"), (by_batch, "split the batch")):
         caplog.clear()
         plain = sample(tiny, split)
         assert torch.equal(sample(tiny, attach(split, replace(STH, branch=branch))), plain)
@@ -238,3 +238,10 @@ def test_tension_falls_and_gamma_follows_its_sign(tiny, model):
     assert len(active) >= 20
     assert all((gamma(r) > 1) == (tension(r, False) > 0) for r in active)
     assert sum(abs(tension(r, True)) < abs(tension(r, False)) for r in active) >= 0.95 * len(active)
+
+
+def test_a_run_with_audio_is_found_by_the_latent_that_the_node_gets():
+    tiny = tiny_networks()["ltx_2"]
+    recorder = FrameAttentionRecorder()
+    latent = sample(tiny, attach(tiny.load(), recorder), steps=1, packed=False)
+    assert latent.is_nested and RUNS.find(latent, recorder).exact

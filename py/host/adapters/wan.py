@@ -7,11 +7,12 @@ work on a side stream of control tokens and are left alone.
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from torch import Tensor, nn
 
 from ...core.events import Grid, Site
-from ..families import Adapter, BlockSites
+from ..families import Adapter, BlockSites, patches
 
 IMAGE_THEN_TEXT = "WanI2VCrossAttention"
 
@@ -31,21 +32,15 @@ def _block(block: nn.Module, index: int, count: int) -> BlockSites:
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     """The video's tokens; reference, joined and in-context tokens are counted but are no video."""
-    frames, height, width = _patches(network, x)
-    spatial = height * width
+    video = patches(x, network.patch_size)
     start = 0
     if getattr(network, "ref_conv", None) is not None and kwargs.get("reference_latent") is not None:
         sizes = kwargs["reference_latent"].shape[-2:]
         start = math.prod(size // patch for size, patch in zip(sizes, network.patch_size[1:], strict=True))
     joined = kwargs.get("time_dim_concat")
-    extra = 0 if joined is None else _patches(network, joined)[0] * spatial
-    extra += sum(math.prod(_patches(network, latent)) for latent in kwargs.get("context_latents") or ())
-    return Grid(frames, height, width, start + frames * spatial + extra, start)
-
-
-def _patches(network: nn.Module, x: Tensor) -> tuple[int, int, int]:
-    """Tokens along t, h, w of a latent [B, C, T, H, W], which the network pads up to whole patches."""
-    return tuple(math.ceil(size / patch) for size, patch in zip(x.shape[-3:], network.patch_size, strict=True))
+    extra = 0 if joined is None else patches(joined, network.patch_size).frames * video.spatial
+    extra += sum(patches(latent, network.patch_size).tokens for latent in kwargs.get("context_latents") or ())
+    return replace(video, tokens=start + video.tokens + extra, start=start)
 
 
 ADAPTER = Adapter("Wan", frozenset({"WanModel", "VaceWanModel", "CameraWanModel"}), blocks, grid)

@@ -1,0 +1,35 @@
+"""HunyuanVideo and HunyuanVideo 1.5: joint attention in double blocks (two streams) and single blocks (one; none in 1.5).
+
+Token order: text, then [reference latent] video. The refiner of the text is left alone.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ...core.events import Grid, Site
+from ..families import Adapter, BlockSites, is_video, patches
+from ..tokens import first_of, sequence, video_last
+
+STREAM = sequence(video_last)
+
+
+def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
+    """All double blocks, then all single blocks, numbered through."""
+    double, single = list(network.double_blocks), list(network.single_blocks)
+    count = len(double) + len(single)
+    outputs = [first_of(STREAM)] * len(double) + [STREAM] * len(single)
+    return tuple(_block(block, i, count, output) for i, (block, output) in enumerate(zip(double + single, outputs, strict=True)))
+
+
+def _block(block: nn.Module, index: int, count: int, output) -> BlockSites:
+    site = Site(index, count, "joint")
+    return BlockSites(block, site, ((block, (site,)),), output)
+
+
+def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
+    """The video's tokens; the same network class serves images, which have no time."""
+    return patches(x, network.patch_size) if is_video(x) else None
+
+
+ADAPTER = Adapter("HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last)
