@@ -73,6 +73,14 @@ def axes(pattern: str) -> Output:
     return Output(read, write)
 
 
+def unbatched(inner: Output) -> Output:
+    """The same without the axis of the batch: for networks that take one video at a time."""
+    return Output(
+        read=lambda out, grid: inner.read(out[None], grid),
+        write=lambda out, grid, video: inner.write(out[None], grid, video)[0],
+    )
+
+
 def first_of(inner: Output) -> Output:
     """A tuple whose first entry holds the video; the others (text, audio) are left alone."""
     return Output(

@@ -1,7 +1,8 @@
-"""Wan 2.1 and 2.2: T2V, I2V, TI2V-5B, VACE, Fun (reference), Camera. Self-attention over all video tokens, then cross-attention.
+"""Wan 2.1 and 2.2: T2V, I2V, TI2V-5B, VACE, Fun (reference), Camera, Animate, Dancer. Self-attention over all video tokens,
+then cross-attention.
 
 Token order: [reference of Fun] video (t h w) [frames joined in time, in-context latents]. The control blocks of VACE
-work on a side stream of control tokens and are left alone.
+work on a side stream of control tokens and are left alone, as are what Animate adds for faces and Dancer for music.
 """
 
 from __future__ import annotations
@@ -13,21 +14,24 @@ from torch import Tensor, nn
 
 from ...core.events import Grid, Site
 from ..families import Adapter, BlockSites, patches
+from ..tokens import Output, foretold, sequence
 
+FORETOLD = sequence(foretold)
 IMAGE_THEN_TEXT = "WanI2VCrossAttention"
 
 
-def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
-    """All main blocks."""
+def blocks(network: nn.Module, output: Output = FORETOLD) -> tuple[BlockSites, ...]:
+    """All main blocks; their output is a sequence."""
     count = len(network.blocks)
-    return tuple(_block(block, i, count) for i, block in enumerate(network.blocks))
+    return tuple(_block(block, i, count, output) for i, block in enumerate(network.blocks))
 
 
-def _block(block: nn.Module, index: int, count: int) -> BlockSites:
+def _block(block: nn.Module, index: int, count: int, output: Output) -> BlockSites:
     own = Site(index, count, "self")
     text, image = Site(index, count, "cross", "text"), Site(index, count, "cross", "image")
     asks_image = type(block.cross_attn).__name__ == IMAGE_THEN_TEXT
-    return BlockSites(block, own, ((block.self_attn, (own,)), (block.cross_attn, (image, text) if asks_image else (text,))))
+    attentions = ((block.self_attn, (own,)), (block.cross_attn, (image, text) if asks_image else (text,)))
+    return BlockSites(block, own, attentions, output)
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
@@ -43,4 +47,5 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return replace(video, tokens=start + video.tokens + extra, start=start)
 
 
-ADAPTER = Adapter("Wan", frozenset({"WanModel", "VaceWanModel", "CameraWanModel"}), blocks, grid)
+NETWORKS = frozenset({"WanModel", "VaceWanModel", "CameraWanModel", "AnimateWanModel", "WanDancerModel"})
+ADAPTER = Adapter("Wan", NETWORKS, blocks, grid)

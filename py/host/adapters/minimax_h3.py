@@ -1,0 +1,27 @@
+"""MiniMax H3: joint attention over text, references, audio, and the video last. The refiner of the text is left alone."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ...core.events import Grid, Site
+from ..families import Adapter, BlockSites, patches
+from ..tokens import sequence, unbatched, video_last
+
+
+def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
+    """All blocks."""
+    count = len(network.blocks)
+    return tuple(_block(block, Site(i, count, "joint")) for i, block in enumerate(network.blocks))
+
+
+def _block(block: nn.Module, site: Site) -> BlockSites:
+    return BlockSites(block, site, ((block.attn, (site,)),), unbatched(sequence(video_last)))
+
+
+def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
+    """The video's tokens."""
+    return patches(x, network.patch_size)
+
+
+ADAPTER = Adapter("MiniMax H3", frozenset({"MiniMaxH3Model"}), blocks, grid, video_last)
