@@ -44,6 +44,7 @@ class Adapter:
         place: where the video is in the tokens of an attention over the video.
         serves: whether this network, of a class that others use too, is a video network of this family.
         rows: (x, grid) -> how many videos x holds.
+        left_alone: what of the family is passed through unchanged, for the table of families.
         level: (grid, transformer options of a call) -> the grid there, in networks that change the resolution on their way.
     """
 
@@ -52,6 +53,7 @@ class Adapter:
     blocks: Callable[[nn.Module], tuple[BlockSites, ...]]
     grid: Callable[[nn.Module, Tensor, dict], Grid | None]
     place: Place = foretold
+    left_alone: str = ""
     serves: Callable[[nn.Module], bool] = lambda network: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
     level: Callable[[Grid, dict], Grid] = lambda grid, options: grid

@@ -95,8 +95,8 @@ def sample(
 ):
     """A native sampling run with equal text lengths, so that cond and uncond share one batch; returns the latent.
 
-    A video and its audio come in one tensor, as samplers see them, unless not `packed`. Where a batch is the frames of one video (SVD), `batch`
-    multiplies them.
+    A video and its audio come in one tensor, as samplers see them, unless not `packed`. Where a batch is the frames of one
+    video (SVD), `batch` multiplies them.
     """
     empty = empty_latent(tiny, latent or (batch * tiny.latent[0], *tiny.latent[1:]))
     noise = comfy.sample.prepare_noise(empty, seed)

@@ -24,4 +24,4 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return patches(x, network.patch_size) if is_video(x) else None
 
 
-ADAPTER = Adapter("Kandinsky 5", frozenset({"Kandinsky5"}), blocks, grid)
+ADAPTER = Adapter("Kandinsky 5", frozenset({"Kandinsky5"}), blocks, grid, left_alone="the text's own blocks; images")

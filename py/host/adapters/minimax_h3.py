@@ -24,4 +24,4 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
     return patches(x, network.patch_size)
 
 
-ADAPTER = Adapter("MiniMax H3", frozenset({"MiniMaxH3Model"}), blocks, grid, video_last)
+ADAPTER = Adapter("MiniMax H3", frozenset({"MiniMaxH3Model"}), blocks, grid, video_last, left_alone="the refiner of the text")

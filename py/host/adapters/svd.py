@@ -56,6 +56,7 @@ ADAPTER = Adapter(
     frozenset({"UNetModel"}),
     blocks,
     grid,
+    left_alone="attention to the image",
     serves=lambda network: bool(_transformers(network)),
     rows=lambda x, grid: x.shape[0] // grid.frames,
     level=level,

@@ -48,4 +48,5 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
 
 
 NETWORKS = frozenset({"WanModel", "VaceWanModel", "CameraWanModel", "AnimateWanModel", "WanDancerModel"})
-ADAPTER = Adapter("Wan", NETWORKS, blocks, grid)
+LEFT_ALONE = "the control blocks of VACE, the face blocks of Animate, attention to music (Dancer)"
+ADAPTER = Adapter("Wan", NETWORKS, blocks, grid, left_alone=LEFT_ALONE)

@@ -23,4 +23,5 @@ ADAPTER = Adapter(
     partial(wan.blocks, output=sequence(video_first)),
     grid,
     video_first,
+    left_alone="attention to sound",
 )
