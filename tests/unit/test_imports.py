@@ -11,7 +11,8 @@ MAY_IMPORT = {
     "maths": {"maths"},
     "core": {"core", "maths"},
     "techniques": {"techniques", "core", "maths"},
-    "views": {"views", "core", "maths"},
+    "measures": {"measures", "core", "maths"},
+    "views": {"views", "measures", "core", "maths"},
     "host": {"host", "core", "maths"},
     "demo": {"demo", "core"},
 }
