@@ -8,6 +8,8 @@ from pack.py.core.intervention import Intervention, Observer
 
 TECHNIQUES_FOLDER = Path(__file__).resolve().parents[2] / "py" / "techniques"
 
+STRONG = {"layer_weight": "flat", "tau": 2.0, "channels": (0, 3)}
+
 
 def techniques() -> list[type[Intervention]]:
     """Every intervention defined in a file of py/techniques."""
@@ -20,6 +22,12 @@ def techniques() -> list[type[Intervention]]:
             if isinstance(member, type) and issubclass(member, Intervention) and member.__module__ == module.__name__
         ]
     return found
+
+
+def strong(technique: type[Intervention], **settings) -> Intervention:
+    """The technique with its defaults and whatever makes it act on every block."""
+    acting = {name: value for name, value in STRONG.items() if name in technique.__dataclass_fields__}
+    return technique(**acting, **settings)
 
 
 def observers() -> list[type[Observer]]:

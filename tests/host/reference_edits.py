@@ -20,7 +20,7 @@ from reference_families import FAMILIES, Family, Video
 def edited_attention(network, edit):
     """Within it, the network's attention over the video (or its block outputs) carry one edit made by hand."""
     family = FAMILIES[type(network).__name__]
-    video = Video(family.last(network))
+    video = Video(family.after(network))
     with ExitStack() as undo:
         undo.callback(network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True).remove)
         (shift_blocks if edit == "BlockShift" else partial(replace_attention, edit))(network, family, video, undo)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from comfy.ldm.modules.attention import SpatialVideoTransformer
@@ -14,16 +14,19 @@ Shift = Callable[[object, "Video"], object]
 
 @dataclass
 class Video:
-    """Where the video is in the tokens of the network's main blocks; `frames` and `spatial` are those of the current input."""
+    """Where the video is in the tokens of the network's main blocks; `frames` and `spatial` are those of the current input.
 
-    last: bool
+    `after`: how many tokens follow it, as a share of its own; None where it stands at the start, whatever follows.
+    """
+
+    after: float | None
     frames: int = 0
     spatial: int = 0
 
     def span(self, tokens: int) -> slice:
         """The video tokens in a sequence, all of it for a sequence of nothing else."""
         video = self.frames * self.spatial
-        start = tokens - video if self.last else 0
+        start = 0 if self.after is None else tokens - video - int(self.after * video)
         return slice(start, start + video)
 
     def bias(self, tokens: int) -> torch.Tensor:
@@ -39,6 +42,11 @@ def sequence(out: torch.Tensor, video: Video) -> torch.Tensor:
     shifted = out.clone()
     shifted[:, video.span(out.shape[1])] += ramp(out)
     return shifted
+
+
+def unbatched(out: torch.Tensor, video: Video) -> torch.Tensor:
+    """The same for a block output [N, C] of one video."""
+    return sequence(out[None], video)[0]
 
 
 def first_of_two(out: tuple, video: Video) -> tuple:
@@ -72,13 +80,13 @@ class Family:
         module: the module in whose namespace the main blocks find `optimized_attention`.
         mains: network -> its main blocks.
         cut: (network, its input, its keyword arguments) -> frames and tokens of a frame, as its main attention has them.
-        last: network -> does the video stand at the end of the sequence (else at its start)?
+        after: network -> the `after` of its `Video`.
     """
 
     module: str
     mains: Callable[[torch.nn.Module], list[Main]]
     cut: Callable[[torch.nn.Module, torch.Tensor, dict], tuple[int, int]]
-    last: Callable[[torch.nn.Module], bool] = lambda network: False
+    after: Callable[[torch.nn.Module], float | None] = lambda network: None
 
 
 def patches(sizes: Callable[[torch.nn.Module], tuple[int, int, int]]):
@@ -114,16 +122,15 @@ WAN = Family(
     "comfy.ldm.wan.model",
     each("blocks", "self_attn", sequence),
     patches(lambda network: network.patch_size),
-    last=lambda network: network.ref_conv is not None,
+    after=lambda network: None if network.ref_conv is None else 0,
 )
-HUNYUAN_VIDEO = Family(
-    "comfy.ldm.flux.math", hunyuan_video, patches(lambda network: network.patch_size), last=lambda network: True
-)
+SCAIL = replace(WAN, after=lambda network: 1 / 4)  # a pose of half the width and height
+HUNYUAN_VIDEO = Family("comfy.ldm.flux.math", hunyuan_video, patches(lambda network: network.patch_size), after=lambda network: 0)
 COGVIDEOX = Family(
     "comfy.ldm.cogvideo.model",
     each("blocks", "", first_of_two),
     patches(lambda network: (network.patch_size_t or 1, network.patch_size, network.patch_size)),
-    last=lambda network: True,
+    after=lambda network: 0,
 )
 LTXV = Family("comfy.ldm.modules.attention", each("transformer_blocks", "attn1", sequence), patches(lambda network: (1, 1, 1)))
 LTX_2 = Family(
@@ -145,12 +152,24 @@ KANDINSKY5 = Family(
     each("visual_transformer_blocks", "self_attention", all_video),
     patches(lambda network: network.patch_size),
 )
+MINIMAX_H3 = Family(
+    "comfy.ldm.minimax.model",
+    each("blocks", "attn", unbatched),
+    patches(lambda network: network.patch_size),
+    after=lambda network: 0,
+)
 SVD = Family("comfy.ldm.modules.attention", temporal_layers, lambda network, x, kwargs: (kwargs["num_video_frames"], 1))
 
 FAMILIES = {
     "WanModel": WAN,
     "VaceWanModel": WAN,
     "CameraWanModel": WAN,
+    "AnimateWanModel": WAN,
+    "WanDancerModel": WAN,
+    "WanModel_S2V": WAN,
+    "HumoWanModel": WAN,
+    "SCAILWanModel": SCAIL,
+    "SCAIL2WanModel": SCAIL,
     "HunyuanVideo": HUNYUAN_VIDEO,
     "CogVideoXTransformer3DModel": COGVIDEOX,
     "LTXVModel": LTXV,
@@ -159,5 +178,6 @@ FAMILIES = {
     "GeneralDIT": COSMOS,
     "MiniTrainDIT": COSMOS_PREDICT2,
     "Kandinsky5": KANDINSKY5,
+    "MiniMaxH3Model": MINIMAX_H3,
     "UNetModel": SVD,
 }

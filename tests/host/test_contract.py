@@ -5,7 +5,7 @@ import gc
 import pytest
 import torch
 from families import sample, tiny_networks
-from found import acting, observers, techniques
+from found import acting, observers, strong, techniques
 from inside import only_inside_blocks
 from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain, TokensSquared, Watcher
 from reference_edits import edited_attention
@@ -27,12 +27,6 @@ def subject(request):
     with torch.inference_mode():
         model = tiny.load()
         return tiny, model, sample(tiny, model)
-
-
-def strong(technique, **settings):
-    """The technique with its defaults and whatever makes it act on every block."""
-    flat = {"layer_weight": "flat", "tau": 2.0} if "layer_weight" in technique.__dataclass_fields__ else {}
-    return technique(**flat, **settings)
 
 
 @pytest.mark.parametrize("technique", techniques(), ids=lambda t: t.__name__)
@@ -61,11 +55,11 @@ def test_the_parent_is_untouched_and_nothing_is_left_behind(subject):
     assert "optimized_attention_override" not in model.model_options["transformer_options"]
 
 
-def test_every_self_attention_is_found(subject):
+@pytest.mark.parametrize("observer", observers(), ids=lambda o: o.__name__)
+def test_every_block_and_its_attention_over_the_video_is_seen(subject, observer):
     tiny, model, _ = subject
-    patched = attach(model, *(observer() for observer in observers()))
     blocks = adapter_of(model).blocks(network_of(model))
-    trace = RUNS.find(sample(tiny, patched, steps=2), observers()[0]()).trace
+    trace = RUNS.find(sample(tiny, attach(model, observer()), steps=2), observer()).trace
     assert len(trace.records) == 2 * 2 * len(blocks), "steps x (cond, uncond) x blocks"
     assert {r.site.block for r in trace.records} == set(range(len(blocks)))
 

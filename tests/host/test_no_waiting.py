@@ -3,7 +3,7 @@
 import pytest
 import torch
 from families import sample, tiny_networks
-from found import techniques
+from found import strong, techniques
 from inside import only_inside_blocks
 from torch.overrides import TorchFunctionMode, resolve_name
 
@@ -50,7 +50,7 @@ def waits(technique):
 @pytest.mark.parametrize("technique", techniques(), ids=lambda t: t.__name__)
 def test_nothing_waits_inside_the_blocks(technique, estimator):
     settings = {"estimator": Estimator(estimator, rows=2)} if "estimator" in technique.__dataclass_fields__ else {}
-    assert waits(technique(**settings)) == []
+    assert waits(strong(technique, **settings)) == []
 
 
 def test_the_check_would_find_a_wait():

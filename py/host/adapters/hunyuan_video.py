@@ -32,4 +32,5 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return patches(x, network.patch_size) if is_video(x) else None
 
 
-ADAPTER = Adapter("HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone="the refiner of the text; images")
+LEFT_ALONE = "the refiner of the text; images"
+ADAPTER = Adapter("HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone=LEFT_ALONE)

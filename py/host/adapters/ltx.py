@@ -33,4 +33,5 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return None if guides is not None and guides.shape[2] else patches(x, PATCH)
 
 
-ADAPTER = Adapter("LTX", frozenset({"LTXVModel", "LTXAVModel"}), blocks, grid, left_alone="audio; all of a run with guides or keyframes")
+LEFT_ALONE = "audio; all of a run with guides or keyframes"
+ADAPTER = Adapter("LTX", frozenset({"LTXVModel", "LTXAVModel"}), blocks, grid, left_alone=LEFT_ALONE)

@@ -1,4 +1,4 @@
-"""Wan SCAIL and SCAIL-2: as Wan, with reference frames before the video, and joined frames and tokens of the pose after it."""
+"""Wan SCAIL and SCAIL-2: as Wan, with reference frames before the video and tokens of the pose after it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from . import wan
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
     """The video's tokens; those of references and pose are counted but are no video."""
     video = patches(x, network.patch_size)
-    before, *after = (
+    before, after = (
         0 if kwargs.get(name) is None else patches(kwargs[name], network.patch_size).tokens
-        for name in ("reference_latent", "time_dim_concat", "pose_latents")
+        for name in ("reference_latent", "pose_latents")
     )
-    return replace(video, tokens=before + video.tokens + sum(after), start=before)
+    return replace(video, tokens=before + video.tokens + after, start=before)
 
 
 ADAPTER = Adapter("Wan SCAIL", frozenset({"SCAILWanModel", "SCAIL2WanModel"}), wan.blocks, grid)

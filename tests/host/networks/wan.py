@@ -9,18 +9,27 @@ from families import Tiny, native
 
 WIDTH, HEADS, LAYERS, TEXT = 128, 2, 3, 32
 LATENT = (1, 16, 3, 8, 8)
-METADATA = {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT}})}
 
 
-def network(model_type="t2v", in_dim=16, out_dim=16, cls=wan.WanModel, **options):
+def metadata(**more):
+    """What the loader reads from the file's metadata, since no shape tells it."""
+    return {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT, **more}})}
+
+
+METADATA = metadata()
+
+
+def network(model_type="t2v", in_dim=16, out_dim=16, cls=wan.WanModel, layers=LAYERS, **options):
     return cls(
-        model_type=model_type, dim=WIDTH, ffn_dim=128, num_heads=HEADS, num_layers=LAYERS, text_dim=TEXT, in_dim=in_dim,
+        model_type=model_type, dim=WIDTH, ffn_dim=128, num_heads=HEADS, num_layers=layers, text_dim=TEXT, in_dim=in_dim,
         out_dim=out_dim, device="cpu", dtype=torch.float32, operations=comfy.ops.disable_weight_init, **options,
     )  # fmt: skip
 
 
-def loader(**options):
-    return lambda: native(network(**options), METADATA)
+def loader(told: dict | None = None, **options):
+    """`told`: further options of the network that no shape tells."""
+    told = told or {}
+    return lambda: native(network(**options, **told), metadata(**told))
 
 
 class ClipVision(dict):
