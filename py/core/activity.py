@@ -37,14 +37,15 @@ class Activity:
             return f"{name} was handed no call"
         if not self.calls:
             return f"{name} was handed {self.seen} calls and changed none: its strength is 0 in these blocks and steps"
-        blocks = f"blocks {min(self.blocks)}-{max(self.blocks)}"
+        first, last = min(self.blocks), max(self.blocks)
+        blocks = f"block {first}" if first == last else f"blocks {first}-{last}"
         return f"{name} acted on {self.calls} calls, {len(self.steps)} of {steps} steps, {blocks}"
 
     def check(self, i: Intervention, family: str) -> None:
         """Raises TemporalAttentionError where network calls fell into the window but none had a site for it."""
         if self.forwards and not self.seen:
             raise TemporalAttentionError(
-                f"a network in which {type(i).__name__} finds attention of kind {', '.join(sorted(i.where.kinds))}",
+                f"a network in which {type(i).__name__} finds a place of kind {', '.join(sorted(i.where.kinds))}",
                 f"{family}, where none of {self.forwards} network calls had any in the chosen blocks and branch",
                 "Widen the block range or the branch; torch.compile can also hide the attention calls.",
             )

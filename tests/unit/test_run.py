@@ -76,7 +76,7 @@ def test_report_says_what_was_done():
     run = Run((Doubler(), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert only_trace(run).report[0] == "Doubler acted on 1 calls, 1 of 10 steps, blocks 1-1"
+    assert only_trace(run).report[0] == "Doubler acted on 1 calls, 1 of 10 steps, block 1"
 
 
 def test_report_says_when_nothing_was_changed():
@@ -108,7 +108,7 @@ TEMPORAL = Where(kinds=frozenset({"temporal"}))
 def test_no_matching_site_raises_once_the_step_is_over(ending):
     run = Run((Doubler(where=TEMPORAL),), "Tiny", 3)
     run_call(run, forward())
-    with pytest.raises(TemporalAttentionError, match="Doubler finds attention of kind temporal.*Tiny"):
+    with pytest.raises(TemporalAttentionError, match="Doubler finds a place of kind temporal.*Tiny"):
         ending(run)
 
 

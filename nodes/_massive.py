@@ -1,0 +1,122 @@
+"""Sockets and inputs that the nodes on massive activations share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import io
+
+from ..py.core.errors import TemporalAttentionError
+from ..py.core.profile import MassiveProfile
+from ..py.core.store import RUNS, Found
+from ..py.techniques.stas_presets import guessed_block, preset_of
+
+MassiveTrace = io.Custom("TA_MASSIVE_TRACE")
+Profile = io.Custom("TA_MASSIVE_PROFILE")
+
+FOLDER = "massive_profiles"
+SUFFIX = ".safetensors"
+LONGEST_NAME = 100
+PUNCTUATION = " _-."
+
+
+def trace_inputs() -> list[io.Input]:
+    """The trace of massive activations, and the latent that says which run is meant."""
+    return [
+        MassiveTrace.Input("trace", tooltip="The trace of a Massive Activations node."),
+        io.Latent.Input(
+            "samples",
+            tooltip="The latent that the watched sampler returned. It makes this node wait for the sampler and tells it which "
+            "run is meant.",
+        ),
+    ]
+
+
+def recorded_run(trace, samples: dict) -> Found:
+    """The run behind `trace_inputs`. Raises TemporalAttentionError where nothing was recorded yet."""
+    found = RUNS.find(samples["samples"], trace)
+    if found is None:
+        raise TemporalAttentionError(
+            "a trace of massive activations with a run in it",
+            "one without any",
+            "Connect the MODEL of the same Massive Activations node to the sampler, and the sampler's LATENT to samples. If both "
+            "are so, the run is older than the last 8: change the sampler's seed to run it again.",
+        )
+    return found
+
+
+def steps_input() -> io.Input:
+    """Step numbers as text."""
+    return io.String.Input(
+        "steps",
+        default="",
+        advanced=True,
+        placeholder="a tenth into the run",
+        tooltip="Sampling steps to average over, such as 0-3, 12. Empty = the one a tenth into the run, as in the paper (step 5 "
+        "of 50): massive activations fade as the noise does.",
+    )
+
+
+def channels_input() -> io.Input:
+    """Channel numbers as text."""
+    return io.String.Input(
+        "channels",
+        default="",
+        placeholder="automatic",
+        tooltip="Channels of the block's output to change, such as 1188. Empty = the massive ones of the connected profile, else "
+        "the published ones of this model.",
+    )
+
+
+def blocks_input() -> io.Input:
+    """Block numbers as text, found by themselves where empty."""
+    return io.String.Input(
+        "blocks",
+        default="",
+        advanced=True,
+        placeholder="automatic",
+        tooltip="Blocks whose output is changed, counted from 0, such as 9. Empty = the published block of this model; for other "
+        "models one at 0.3 of the depth, which is a guess, or the nearest one with massive channels in the profile.",
+    )
+
+
+def profile_input() -> io.Input:
+    """A measured profile instead of a preset."""
+    return Profile.Input(
+        "profile",
+        optional=True,
+        tooltip="What Massive Activation Report measured or Load Massive Profile read: its massive channels are changed.",
+    )
+
+
+def name_input() -> io.Input:
+    """The name of a profile file."""
+    return io.String.Input(
+        "name",
+        default="massive_profile",
+        tooltip="Name of the profile: a file in the folder massive_profiles of ComfyUI's output folder.",
+    )
+
+
+def profile_path(name: str) -> Path:
+    """The file of a profile. Raises TemporalAttentionError for a name that is no plain file name."""
+    plain = all(letter.isalnum() or letter in PUNCTUATION for letter in name)
+    if not (plain and name[:1].isalnum() and name[-1:].isalnum() and len(name) <= LONGEST_NAME):
+        raise TemporalAttentionError(
+            f"a name of letters, digits, spaces, '_', '-' and '.', at most {LONGEST_NAME} of them, without a folder",
+            repr(name),
+            "Use a name such as wan_1.3b.",
+        )
+    return profile_folder() / f"{name}{SUFFIX}"
+
+
+def profile_folder() -> Path:
+    """Where profiles are kept."""
+    return Path(folder_paths.get_output_directory()) / FOLDER
+
+
+def wanted_block(profile: MassiveProfile) -> int:
+    """The block that would be steered in the profile's network, wherever its massive channels are."""
+    preset = preset_of(profile.blocks, max(profile.hidden.values()))
+    return preset.block if preset else guessed_block(profile.blocks)

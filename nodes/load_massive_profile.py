@@ -1,0 +1,52 @@
+"""Node: Load Massive Profile."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..py.core.errors import TemporalAttentionError
+from ..py.core.profile_file import load
+from ..py.views.massive import massive_report
+from . import _inputs as shared
+from . import _massive as massive
+
+
+class LoadMassiveProfileNode(io.ComfyNode):
+    """A file by name -> profile."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Inputs, outputs and texts of the node."""
+        return io.Schema(
+            node_id="TA_LoadMassiveProfile",
+            display_name="Load Massive Profile",
+            category=shared.DIAGNOSTICS,
+            description="Reads the massive-activation profile of a model that Save Massive Profile kept. STAS refuses it on a "
+            "model of another shape.",
+            search_aliases=["open massive activations", "import profile", "STAS channels"],
+            inputs=[massive.name_input()],
+            outputs=[
+                massive.Profile.Output(
+                    display_name="profile", tooltip="For STAS, Activation Probe, or a report's earlier input."
+                ),
+                io.String.Output(display_name="report", tooltip="The profile in words: a table, then what would be steered."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name) -> int:
+        """Changes when the file does."""
+        path = massive.profile_path(name)
+        return path.stat().st_mtime_ns if path.is_file() else 0
+
+    @classmethod
+    def execute(cls, name) -> io.NodeOutput:
+        """Reads the profile."""
+        path = massive.profile_path(name)
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in path.parent.glob(f"*{massive.SUFFIX}"))) or "none yet"
+            raise TemporalAttentionError(
+                f"the name of a profile in {path.parent} ({known})", repr(name), "Save one first, or choose one of them."
+            )
+        profile = load(path)
+        return io.NodeOutput(profile, massive_report(profile, [], massive.wanted_block(profile)))
