@@ -44,6 +44,14 @@ def test_acting_changes_the_result_and_repeats_exactly(subject, technique):
     assert torch.equal(sample(tiny, patched), once)
 
 
+@pytest.mark.parametrize("technique", acting(), ids=lambda t: t.__name__)
+def test_four_steps_without_guidance_are_enough_to_act(subject, technique):
+    """Distilled models."""
+    tiny, model, _ = subject
+    distilled = {"steps": 4, "cfg": 1.0}
+    assert not torch.equal(sample(tiny, attach(model, strong(technique)), **distilled), sample(tiny, model, **distilled))
+
+
 def test_the_parent_is_untouched_and_nothing_is_left_behind(subject):
     tiny, model, plain = subject
     weights = {name: value.clone() for name, value in network_of(model).state_dict().items()}
