@@ -39,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=int, default=0, help="default: any free one"
     )
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
+    command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
+    command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
@@ -61,6 +63,14 @@ def serve(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     return run_tool("bench", *options.more)
+
+
+def families(options: argparse.Namespace) -> int:
+    return run_tool("families", *options.more)
+
+
+def demo_quality(options: argparse.Namespace) -> int:
+    return run_tool("demo_quality", *options.more)
 
 
 def train_demo(options: argparse.Namespace) -> int:

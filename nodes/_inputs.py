@@ -90,7 +90,7 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last or last > LARGEST_NUMBER:
             raise TemporalAttentionError(
-                f"{what} such as 0-9, 12 (or nothing, for all), at most {LARGEST_NUMBER}",
+                f"{what} such as 0-9, 12, at most {LARGEST_NUMBER}",
                 repr(part),
                 "Write ranges upwards, separated by commas.",
             )
@@ -98,26 +98,26 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
     return frozenset(chosen) or None
 
 
-def trace_inputs() -> list[io.Input]:
-    """The trace, and the latent that says which run is meant."""
+def trace_inputs(socket=Trace, node: str = "Trace Attention") -> list[io.Input]:
+    """The trace of a node, and the latent that says which run is meant."""
     return [
-        Trace.Input("trace", tooltip="The trace of a Trace Attention node."),
+        socket.Input("trace", tooltip=f"The trace of a {node} node."),
         io.Latent.Input(
             "samples",
             tooltip="The latent that the traced sampler returned. It makes this node wait for the sampler and tells it which "
-            "run to draw.",
+            "run is meant.",
         ),
     ]
 
 
-def traced_run(trace, samples: dict) -> Found:
+def traced_run(trace, samples: dict, node: str = "Trace Attention") -> Found:
     """The run behind `trace_inputs`. Raises TemporalAttentionError where nothing was traced yet."""
     found = RUNS.find(samples["samples"], trace)
     if found is None:
         raise TemporalAttentionError(
-            "a TRACE with a run in it",
+            "a trace with a run in it",
             "one without any",
-            "Connect the MODEL of the same Trace Attention node to the sampler, and the sampler's LATENT to samples. If both "
+            f"Connect the MODEL of the same {node} node to the sampler, and the sampler's LATENT to samples. If both "
             "are so, the run is older than the last 8: change the sampler's seed to run it again.",
         )
     return found

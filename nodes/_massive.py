@@ -9,41 +9,16 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.profile import MassiveProfile
-from ..py.core.store import RUNS, Found
 from ..py.techniques.stas_presets import guessed_block, preset_of
 
 MassiveTrace = io.Custom("TA_MASSIVE_TRACE")
 Profile = io.Custom("TA_MASSIVE_PROFILE")
 
+NODE = "Massive Activations"
 FOLDER = "massive_profiles"
 SUFFIX = ".safetensors"
 LONGEST_NAME = 100
 PUNCTUATION = " _-."
-
-
-def trace_inputs() -> list[io.Input]:
-    """The trace of massive activations, and the latent that says which run is meant."""
-    return [
-        MassiveTrace.Input("trace", tooltip="The trace of a Massive Activations node."),
-        io.Latent.Input(
-            "samples",
-            tooltip="The latent that the watched sampler returned. It makes this node wait for the sampler and tells it which "
-            "run is meant.",
-        ),
-    ]
-
-
-def recorded_run(trace, samples: dict) -> Found:
-    """The run behind `trace_inputs`. Raises TemporalAttentionError where nothing was recorded yet."""
-    found = RUNS.find(samples["samples"], trace)
-    if found is None:
-        raise TemporalAttentionError(
-            "a trace of massive activations with a run in it",
-            "one without any",
-            "Connect the MODEL of the same Massive Activations node to the sampler, and the sampler's LATENT to samples. If both "
-            "are so, the run is older than the last 8: change the sampler's seed to run it again.",
-        )
-    return found
 
 
 def steps_input() -> io.Input:

@@ -76,4 +76,5 @@ class ActivationProbeNode(io.ComfyNode):
             where=found.where,
             branch=shared.BRANCHES[branch],
         )
-        return io.NodeOutput(attach(model, technique), f"{found.said}; {action} at {tokens}, factor {factor:g}")
+        by = "" if action == "zero" else f", factor {factor:g}"
+        return io.NodeOutput(attach(model, technique), f"{found.said}; {action} at {tokens}{by}")

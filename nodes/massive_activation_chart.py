@@ -33,7 +33,7 @@ class MassiveActivationChartNode(io.ComfyNode):
             search_aliases=["massive activations", "token channel picture", "activation profile", "hidden state plot"],
             is_output_node=True,
             inputs=[
-                *massive.trace_inputs(),
+                *shared.trace_inputs(massive.MassiveTrace, massive.NODE),
                 io.Combo.Input(
                     "picture",
                     options=list(PICTURES),
@@ -64,7 +64,7 @@ class MassiveActivationChartNode(io.ComfyNode):
     @classmethod
     def execute(cls, trace, samples, picture, block, channel, steps, branch) -> io.NodeOutput:
         """Draws the run that returned `samples`."""
-        found = massive.recorded_run(trace, samples)
+        found = shared.traced_run(trace, samples, massive.NODE)
         run, note = found.trace, shared.provenance(found)
         chosen, side = shared.numbers(steps, "step numbers"), shared.BRANCHES[branch]
         if block == AUTOMATIC:

@@ -25,7 +25,7 @@ class MassiveActivationReportNode(io.ComfyNode):
             "as Text.",
             search_aliases=["massive channels", "STAS channels", "outlier channels", "activation report"],
             inputs=[
-                *massive.trace_inputs(),
+                *shared.trace_inputs(massive.MassiveTrace, massive.NODE),
                 massive.Profile.Input(
                     "earlier",
                     optional=True,
@@ -46,7 +46,7 @@ class MassiveActivationReportNode(io.ComfyNode):
     @classmethod
     def execute(cls, trace, samples, steps, branch, earlier=None) -> io.NodeOutput:
         """Reports on the run that returned `samples`."""
-        found = massive.recorded_run(trace, samples)
+        found = shared.traced_run(trace, samples, massive.NODE)
         chosen, side = shared.numbers(steps, "step numbers"), shared.BRANCHES[branch]
         profile = profile_of(found.trace, chosen, side)
         if earlier is not None:

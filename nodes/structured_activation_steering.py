@@ -45,47 +45,7 @@ class StructuredActivationSteeringNode(io.ComfyNode):
                     tooltip="How far the activations are moved to their target. 0 changes nothing at all, 1 is the paper.",
                 ),
                 massive.channels_input(),
-                io.Float.Input(
-                    "alpha",
-                    default=AUTOMATIC,
-                    min=AUTOMATIC,
-                    max=20.0,
-                    step=0.1,
-                    tooltip="Target of the rule max, as a multiple of the largest magnitude in the video. -1 = automatic: the "
-                    "published value of this model (1.2 to 2.5), or 2 for others.",
-                ),
-                io.Float.Input(
-                    "boundary_percent",
-                    default=AUTOMATIC,
-                    min=AUTOMATIC,
-                    max=50.0,
-                    step=0.5,
-                    tooltip="Tokens at each end of a latent frame that count as its border, in percent, 0 to 50. -1 = automatic: "
-                    "the published value of this model (8 or 12), or 8 for others.",
-                ),
-                io.Combo.Input(
-                    "rule",
-                    options=list(RULES),
-                    default=RULES[0],
-                    advanced=True,
-                    tooltip="max: lift to alpha times the largest magnitude (the paper). scaling: multiply by 1 + omega (its "
-                    "weaker comparison).",
-                ),
-                io.Float.Input(
-                    "omega",
-                    default=1.5,
-                    min=-1.0,
-                    max=20.0,
-                    step=0.1,
-                    advanced=True,
-                    tooltip="Gain of the rule scaling: activations are multiplied by 1 + omega.",
-                ),
-                io.Boolean.Input(
-                    "first_frame", default=True, advanced=True, tooltip="Lift the tokens of the first latent frame."
-                ),
-                io.Boolean.Input(
-                    "boundaries", default=True, advanced=True, tooltip="Lift the tokens at both ends of the later latent frames."
-                ),
+                *_tuning_inputs(),
                 massive.blocks_input(),
                 *_early_window(),
                 shared.branch_input("Act on"),
@@ -106,9 +66,9 @@ class StructuredActivationSteeringNode(io.ComfyNode):
         """Attaches STAS to a clone of the model."""
         found = target(model, channels, blocks, profile)
         known = found.preset
-        if alpha == AUTOMATIC:
+        if alpha < 0:
             alpha = known.alpha if known else GUESSED_ALPHA
-        if boundary_percent == AUTOMATIC:
+        if boundary_percent < 0:
             boundary_percent = known.percent if known else GUESSED_PERCENT
         technique = StructuredActivationSteering(
             channels=found.channels,
@@ -126,6 +86,51 @@ class StructuredActivationSteeringNode(io.ComfyNode):
         said = f"{found.said}; alpha {alpha:g}, boundary {boundary_percent:g} %, rule {rule}, strength {strength:g}"
         log.info("Structured Activation Steering: %s", said)
         return io.NodeOutput(attach(model, technique), said)
+
+
+def _tuning_inputs() -> list[io.Input]:
+    """How far, where and by which rule activations are lifted."""
+    return [
+        io.Float.Input(
+            "alpha",
+            default=AUTOMATIC,
+            min=AUTOMATIC,
+            max=20.0,
+            step=0.1,
+            tooltip="Target of the rule max, as a multiple of the largest magnitude in the video. Below 0 = automatic: the "
+            "published value of this model (1.2 to 2.5), or 2 for others.",
+        ),
+        io.Float.Input(
+            "boundary_percent",
+            default=AUTOMATIC,
+            min=AUTOMATIC,
+            max=50.0,
+            step=0.5,
+            tooltip="Tokens at each end of a latent frame that count as its border, in percent, 0 to 50. Below 0 = automatic: "
+            "the published value of this model (8 or 12), or 8 for others.",
+        ),
+        io.Combo.Input(
+            "rule",
+            options=list(RULES),
+            default=RULES[0],
+            advanced=True,
+            tooltip="max: lift to alpha times the largest magnitude (the paper). scaling: multiply by 1 + omega (its "
+            "weaker comparison).",
+        ),
+        io.Float.Input(
+            "omega",
+            default=1.5,
+            min=-1.0,
+            max=20.0,
+            step=0.1,
+            advanced=True,
+            tooltip="Gain of the rule scaling: activations are multiplied by 1 + omega.",
+        ),
+        io.Boolean.Input("first_frame", default=True, advanced=True, tooltip="Lift the tokens of the first latent frame."),
+        io.Boolean.Input(
+            "boundaries", default=True, advanced=True, tooltip="Lift the tokens at both ends of the later latent frames."
+        ),
+    ]
 
 
 def _early_window() -> list[io.Input]:

@@ -20,13 +20,17 @@ import comfy.ops
 import comfy.sample
 import comfy.sd
 
+from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
 from pack.py.techniques.estimator import NAMES, Estimator
+from pack.py.techniques.massive_record import MassiveActivationRecorder
 from pack.py.techniques.record import FrameAttentionRecorder
+from pack.py.techniques.stas import StructuredActivationSteering
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 DIM, HEADS, BLOCKS, TEXT, WORDS = 512, 4, 8, 64, 32
 LATENT = (1, 16, 9, 32, 32)
+STAS = StructuredActivationSteering(channels=(100,), where=Where(blocks=frozenset({2})), window=Window(0.0, 1.0))
 METADATA = {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT}})}
 
 
@@ -47,7 +51,9 @@ def candidates(model) -> dict[str, object]:
     found = {"no node": model}
     for name in NAMES:
         found[f"STH, {name}"] = attach(model, SpectralTransportHomeostasis(estimator=Estimator(name), **always))
+    found["STAS, one channel of one block"] = attach(model, STAS)
     found["recording, same_position"] = attach(model, FrameAttentionRecorder())
+    found["recording massive activations"] = attach(model, MassiveActivationRecorder())
     found["STH and recording, same_position"] = attach(model, SpectralTransportHomeostasis(**always), FrameAttentionRecorder())
     return found
 
@@ -61,7 +67,7 @@ class Inside:
     def watch(cls, *techniques: type) -> None:
         """Times every hook of these classes from now on."""
         for technique in techniques:
-            for hook in ("before", "after", "block", "seen", "digest"):
+            for hook in ("before", "after", "block", "seen", "block_seen", "digest"):
                 if hook in vars(technique):
                     setattr(technique, hook, cls.timed(getattr(technique, hook)))
 
@@ -112,7 +118,7 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=15, help="each round runs every candidate once")
     arguments.add_argument("--steps", type=int, default=1)
     options = arguments.parse_args()
-    Inside.watch(SpectralTransportHomeostasis, FrameAttentionRecorder)
+    Inside.watch(SpectralTransportHomeostasis, StructuredActivationSteering, FrameAttentionRecorder, MassiveActivationRecorder)
     models = candidates(network())
     for model in models.values():
         seconds(model, 1)

@@ -119,7 +119,7 @@ class Note:
 
 @dataclass(frozen=True)
 class CallNotes:
-    """What one observer keeps of one attention call."""
+    """What one observer keeps of one attention call or block output."""
 
     site: Site
     forward: Forward

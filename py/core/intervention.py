@@ -49,7 +49,7 @@ class Where:
             raise TemporalAttentionError(
                 f"block numbers from 0 to {blocks - 1} (this network has {blocks} blocks)",
                 f"block {', '.join(map(str, outside))}",
-                "Change the block range, or leave it empty for all blocks.",
+                "Change the block range.",
             )
 
 

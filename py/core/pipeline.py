@@ -36,7 +36,9 @@ class Pipeline:
             self.count(i, call.site, call.forward.step, changed[id(i)] or also or isinstance(i, Observer))
         for i in chain:
             if isinstance(i, Observer):
-                self.record(i, CallNotes(call.site, call.forward, [*call.notes, *i.seen(call, edited)]))
+                shown = _shown(i, call)
+                notes = i.seen(shown, shown if edited is call else _shown(i, edited))
+                self.record(i, CallNotes(call.site, call.forward, [*call.notes, *notes]))
         return out
 
     def block(self, call: Block) -> Block:
@@ -47,7 +49,7 @@ class Pipeline:
             self.count(i, call.site, call.forward.step, changed or isinstance(i, Observer))
         for i in chain:
             if isinstance(i, Observer):
-                self.record(i, CallNotes(call.site, call.forward, i.block_seen(call)))
+                self.record(i, CallNotes(call.site, call.forward, i.block_seen(_shown(i, call))))
         return call
 
     def wants(self, site: Site) -> bool:
@@ -87,6 +89,12 @@ class Pipeline:
             edited = i.after(take_call(call, rows), part)
             new = out if edited is part else put(out, rows, edited)
         return new, new is not out
+
+
+def _shown(i: Intervention, call: Call) -> Call:
+    """What an intervention may see of a call: the rows of its branch."""
+    rows = call.forward.rows(i.branch)
+    return call if len(rows) == len(call.rows) else take_call(call, rows)
 
 
 def active(chain: tuple[Intervention, ...], forward: Forward) -> tuple[Intervention, ...]:

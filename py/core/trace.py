@@ -1,4 +1,4 @@
-"""What was measured during one run: a record for each attention call and batch row, kept on the CPU."""
+"""What was measured during one run: a record for each attention call or block output and batch row, kept on the CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .events import Branch, CallNotes, Site, Step
 
 @dataclass(frozen=True)
 class Record:
-    """The measurements of one attention call for one batch row.
+    """The measurements of one attention call or block output for one batch row.
 
     `values` holds float32 arrays by name; what is measured per head has the heads first. `frames` are the latent frames
     of a context window, or None.

@@ -22,6 +22,11 @@ MOTIONS = {"still": (0, 0), "left": (-1, 0), "right": (1, 0), "up": (0, -1), "do
 GRAYS = {"black": 0.06, "gray": 0.45, "white": 0.92}
 BACKGROUNDS = (*GRAYS, "striped")
 SMALLEST, LARGEST = 8.0, 11.0  # radius in pixels; a shape that grows or shrinks goes from 0.7 to 1.4 of its radius
+# (colour, shape, motion) never trained on, so that it can be measured whether the model puts words together anew
+HELD_OUT = {
+    ("red", "triangle", "left"), ("red", "triangle", "right"), ("blue", "circle", "left"), ("blue", "circle", "right"),
+    ("green", "square", "up"), ("yellow", "triangle", "down"), ("green", "circle", "grows"), ("red", "square", "still"),
+}  # fmt: skip
 SHARE_CHANGING = 0.02  # clips whose colour or background changes midway, unsaid, so that such changes are possible at all
 
 
@@ -47,23 +52,25 @@ class Clip:
     backgrounds: tuple[str, str]
 
 
-def random_clip(random: Random, things: int = 1) -> Clip:
-    """A clip of `things` shapes of different colours."""
+def random_clip(random: Random, things: int = 1, held_out: bool = False) -> Clip:
+    """A clip of `things` shapes of different colours: none of them held out of training, or all."""
     colours = random.sample(list(COLOURS), things)
     background = random.choice(BACKGROUNDS)
     changed = random.choice(BACKGROUNDS) if random.random() < SHARE_CHANGING / 2 else background
-    return Clip(tuple(_random_thing(random, colour) for colour in colours), (background, changed))
+    return Clip(tuple(_random_thing(random, colour, held_out) for colour in colours), (background, changed))
 
 
-def _random_thing(random: Random, colour: str) -> Thing:
-    later = random.choice(list(COLOURS)) if random.random() < SHARE_CHANGING / 2 else colour
-    motion = random.choice(list(MOTIONS))
+def _random_thing(random: Random, colour: str, held_out: bool) -> Thing:
+    pairs = [(shape, motion) for shape in SHAPES for motion in MOTIONS if ((colour, shape, motion) in HELD_OUT) == held_out]
+    shape, motion = random.choice(pairs)
+    others = [other for other in COLOURS if (other, shape, motion) not in HELD_OUT]
+    later = random.choice(others) if random.random() < SHARE_CHANGING / 2 else colour
     radius = random.uniform(SMALLEST, LARGEST)
     reach = radius * (1.4 if motion in ("grows", "shrinks") else 1.0) + 1
     moves = MOTIONS[motion] != (0, 0)
-    path = random.uniform(0.6, 1.0) * (SIZE - 2 * reach) if moves else 0.0
+    path = random.uniform(0.85, 1.0) * (SIZE - 2 * reach) if moves else 0.0
     start = tuple(_first_position(random, direction, reach, path) for direction in MOTIONS[motion])
-    return Thing((colour, later), random.choice(SHAPES), motion, radius, start, path / (FRAMES - 1), *_random_timing(random))
+    return Thing((colour, later), shape, motion, radius, start, path / (FRAMES - 1), *_random_timing(random))
 
 
 def _first_position(random: Random, direction: int, reach: float, path: float) -> float:

@@ -31,9 +31,8 @@ def strongest(x: Tensor, peaks: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
 
 def pooled(x: Tensor, frames: int, bins: int) -> Tensor:
-    """[B, F * S, K] -> [B, K, F, bins]: the tokens of each frame, in their order, averaged in `bins` equal parts."""
-    by_frame = x.mT.unflatten(-1, (frames, -1))
-    return torch.nn.functional.adaptive_avg_pool1d(by_frame.flatten(0, 2).unsqueeze(1), bins).reshape(*by_frame.shape[:3], bins)
+    """[B, F * S, K] -> [B, K, F, bins]: the tokens of each frame, in their order, averaged in `bins` equal parts of S."""
+    return x.mT.unflatten(-1, (frames, bins, -1)).mean(-1)
 
 
 def over_regions(x: Tensor, frames: int, regions: Sequence[Sequence[Region]]) -> tuple[Tensor, Tensor]:
@@ -57,5 +56,5 @@ def weakly_massive(peaks: np.ndarray) -> np.ndarray:
 
 
 def ratio(peak: float, reference: float) -> float:
-    """Peak over a reference that may be 0."""
-    return peak / reference if reference else math.nan
+    """Peak over a reference; 0 where that is 0, and the peak with it."""
+    return peak / reference if reference else 0.0

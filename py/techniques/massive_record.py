@@ -53,5 +53,6 @@ class MassiveActivationRecorder(Observer):
 
 
 def bins(frames: int, spatial: int, channels: int) -> int:
-    """Parts into which the `spatial` tokens of each frame are pooled, for so many channels: at least 1, at most one a token."""
-    return max(1, min(spatial, MOST_VALUES // (frames * channels)))
+    """Equal parts into which the `spatial` tokens of each frame are pooled: as many as fit for so many channels, at least 1."""
+    most = max(1, min(spatial, MOST_VALUES // (frames * channels)))
+    return max(parts for parts in range(1, most + 1) if spatial % parts == 0)

@@ -52,6 +52,8 @@ class StructuredActivationSteering(Intervention):
         check_percent(self.percent)
         for name in ("alpha", "omega", "strength"):
             finite(name, getattr(self, name))
+        if self.alpha < 0:
+            raise TemporalAttentionError("an alpha of at least 0", f"{self.alpha:g}", "1.2 to 2.5 are the paper's values.")
         if self.rule not in RULES:
             raise TemporalAttentionError(f"a rule out of {RULES}", repr(self.rule), "Choose one of them.")
 
@@ -61,8 +63,9 @@ class StructuredActivationSteering(Intervention):
         return cls(channels=(0,), strength=0.0)
 
     def acts(self) -> bool:
-        """False at strength 0, without channels, and without tokens."""
-        return self.strength != 0.0 and bool(self.channels) and (self.first_frame or self.boundaries)
+        """False at strength 0, without channels, without tokens, and where the target is what is there."""
+        tokens = self.first_frame or (self.boundaries and self.percent > 0)
+        return self.strength != 0.0 and bool(self.channels) and tokens and (self.rule, self.omega) != ("scaling", 0.0)
 
     def block(self, call: Block) -> Block:
         """x <- x + strength (g - x) at the chosen tokens and channels, in float32 and rounded once to x's dtype."""

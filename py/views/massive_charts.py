@@ -13,7 +13,7 @@ from ..core.trace import Record, Trace
 from ..maths.massive_activations import massive, ratio, weakly_massive
 from ..maths.token_regions import boundary_size
 from .figure import MISSING, SEQUENTIAL, figure, to_image
-from .massive_values import REGIONS, followed, mean_peaks, of_channel, over_steps
+from .massive_values import REGIONS, followed, mean_peaks, of_channel, of_one_shape, over_steps
 
 ROWS = 8
 MOST_FRAME_TICKS, MOST_STEP_TICKS = 24, 12
@@ -28,6 +28,7 @@ def channels_over_tokens(trace: Trace, records: list[Record], note: str = "") ->
         records: those of one block, of the steps and the branch to average over.
         note: added to the title, such as where the run came from.
     """
+    records = of_one_shape(records)
     channels, peaks = followed(records, ROWS), mean_peaks(records)
     profiles = [of_channel(records, "profile", channel) for channel in channels]
     cells = np.ma.masked_invalid([profile.ravel() for profile in profiles])
@@ -50,6 +51,7 @@ def channel_along_tokens(trace: Trace, records: list[Record], channel: int, perc
         percent: the part of a frame at each end that is shaded as its boundary.
         note: added to the title.
     """
+    records = of_one_shape([record for record in records if channel in record.values["strongest"]])
     profile = of_channel(records, "profile", channel)
     frames, parts = profile.shape
     spatial = int(records[0].values["spatial"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from ..core.trace import Record
@@ -24,10 +26,16 @@ def followed(records: list[Record], count: int) -> list[int]:
 def of_channel(records: list[Record], name: str, channel: int) -> np.ndarray | None:
     """The mean of "profile" [F, P], "region.peaks" [3] or "region.means" [3] over the records that follow this channel.
 
-    None where no record does; records of another shape than the first one (a shorter context window) are left out.
+    None where no record does. The profiles must have one shape: see `of_one_shape`.
     """
     found = [r.values[name][r.values["strongest"] == channel] for r in records if channel in r.values["strongest"]]
-    return np.mean([values[0] for values in found if values.shape == found[0].shape], axis=0) if found else None
+    return np.mean([values[0] for values in found], axis=0) if found else None
+
+
+def of_one_shape(records: list[Record]) -> list[Record]:
+    """The records whose profiles have the most frequent shape: context windows may differ in their number of frames."""
+    shapes = Counter(record.values["profile"].shape for record in records)
+    return [record for record in records if record.values["profile"].shape == shapes.most_common(1)[0][0]]
 
 
 def over_steps(records: list[Record], channel: int) -> tuple[np.ndarray, np.ndarray]:

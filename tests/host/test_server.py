@@ -17,7 +17,7 @@ from tools.server import Server
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = json.loads((ROOT / "example_workflows" / "api" / "homeostasis_demo.json").read_text())
 STH, TRACE, BASELINE, TREATED = "5", "6", "7", "8"
-HEATMAP, REPORT, SAVE_BASELINE = "17", "20", "11"
+HEATMAP, REPORT, CLIPS = "17", "20", "21"
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,14 @@ def run(client, prompt):
     return by_node, set(cached)
 
 
+def both(file):
+    """Frames of the baseline and of the treated clip, which stand side by side with a gap of 4 pixels, enlarged or not."""
+    frames = np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(Image.open(io.BytesIO(file)))])
+    clip, gap = 64 * frames.shape[2] // 132, 4 * frames.shape[2] // 132
+    assert frames.shape == (33, clip, 2 * clip + gap, 3)
+    return frames[:, :, :clip], frames[:, :, clip + gap :]
+
+
 def test_every_node_is_registered_and_the_log_is_clean(server):
     assert {c["class_type"] for c in DEMO.values() if c["class_type"].startswith("TA_")} <= set(server.pack_nodes())
     log = server.log.read_text()
@@ -58,11 +66,10 @@ def test_every_node_is_registered_and_the_log_is_clean(server):
 
 def test_the_demo_workflow_from_start_to_end(client):
     outputs, _ = run(client, demo())
-    for node in ("11", "12"):
-        assert outputs[node][:4] == b"RIFF", "animated WEBP"
+    assert outputs[CLIPS][:4] == b"RIFF", "animated WEBP"
     for node in ("17", "18", "19"):
         assert outputs[node][:8] == b"\x89PNG\r\n\x1a\n"
-    assert outputs["11"] != outputs["12"], "the treated clip differs from the baseline"
+    assert not np.array_equal(*both(outputs[CLIPS])), "the treated clip differs from the baseline"
     report = outputs[REPORT]
     assert "SpectralTransportHomeostasis acted on 120 calls, 20 of 20 steps, blocks 0-5" in report
     assert "newest traced run" not in report
@@ -104,16 +111,11 @@ def test_a_trace_survives_that_the_host_forgets_its_node(client):
     assert TREATED in cached and second[REPORT] == first[REPORT]
 
 
-def pixels(file):
-    """Frames of an animated file (its bytes also hold the prompt)."""
-    return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(Image.open(io.BytesIO(file)))])
-
-
 def test_tau_0_gives_the_baseline_s_very_pixels(client):
-    neutral, _ = run(client, demo(n5={"tau": 0.0}))
-    treated, _ = run(client, demo())
-    assert np.array_equal(pixels(neutral["11"]), pixels(neutral["12"]))
-    assert not np.array_equal(pixels(treated["11"]), pixels(treated["12"]))
+    neutral, _ = run(client, demo(n5={"tau": 0.0}, n12={"scale_by": 1.0}))
+    treated, _ = run(client, demo(n12={"scale_by": 1.0}))
+    assert np.array_equal(*both(neutral[CLIPS]))
+    assert not np.array_equal(*both(treated[CLIPS]))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_bad_input_is_explained_and_harms_nothing_else(client, change, said):
     with pytest.raises(PromptError, match=said):
         run(client, demo(**change))
     outputs, _ = run(client, demo())
-    assert outputs["11"] != outputs["12"]
+    assert not np.array_equal(*both(outputs[CLIPS]))
 
 
 @pytest.mark.parametrize("tau", [7.0, -1.0, "much"])
@@ -156,4 +158,4 @@ def test_interrupt_stops_within_a_step_and_the_next_prompt_is_clean(client):
         client.follow(long)
     assert time.monotonic() - started < 30
     after, _ = run(client, demo(n7={"seed": 8}, n8={"seed": 8}))
-    assert after["11"] != after["12"] and after[HEATMAP] != before[HEATMAP]
+    assert not np.array_equal(*both(after[CLIPS])) and after[HEATMAP] != before[HEATMAP]

@@ -152,6 +152,13 @@ def test_every_picture_is_readable(draw, shape, drawings):
     assert any("newest traced run" in text for text, _ in texts(drawings[0]))
 
 
+@pytest.mark.parametrize("draw", [over_tokens, along_tokens, over_steps])
+def test_context_windows_of_several_lengths_are_drawn(draw):
+    """ComfyUI begins every window after the first with one more frame."""
+    run, longer = trace(frames=5), trace(frames=6)
+    assert draw(Trace("Tiny", BLOCKS, run.records + longer.records + longer.records)).shape[2] == 1024
+
+
 def test_the_heatmap_shows_the_channels_by_falling_peak(drawings):
     run = trace()
     over_tokens(run)

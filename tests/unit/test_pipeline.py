@@ -148,3 +148,29 @@ def test_take_and_put_are_inverse():
     for rows in ((0, 1), (1, 3), (2,)):
         assert torch.equal(put(x, rows, take(x, rows) + 1)[list(rows)], x[list(rows)] + 1)
         assert torch.equal(put(x, rows, take(x, rows)), x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(Observer):
+    """Keeps which rows it was shown, and how many the tensors have."""
+
+    log: list
+
+    def __hash__(self):
+        return id(self)
+
+    def seen(self, call, edited):
+        self.log.append((call.rows, len(call.q), len(edited.q)))
+        return []
+
+    def block_seen(self, call):
+        self.log.append((call.rows, len(call.x)))
+        return []
+
+
+def test_an_observer_of_one_branch_sees_only_its_rows():
+    log = []
+    watched = pipeline(Rows(log=log, branch=COND))
+    watched.attention(attention(fwd=forward((UNCOND, COND, UNCOND, COND))))
+    watched.block(block(fwd=forward((UNCOND, COND, UNCOND, COND))))
+    assert log == [((1, 3), 2, 2), ((1, 3), 2)]
