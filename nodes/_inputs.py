@@ -22,8 +22,8 @@ BOTH = "cond and uncond"
 BRANCHES = {BOTH: None, "cond only": Branch.COND, "uncond only": Branch.UNCOND}
 
 
-def window_inputs() -> list[io.Input]:
-    """start_percent and end_percent, the host's own measure of a run."""
+def window_inputs(end: float = 1.0, why: str = "") -> list[io.Input]:
+    """start_percent and end_percent, the host's own measure of a run; `why` ends the tooltip of the end."""
     common = {"min": 0.0, "max": 1.0, "step": 0.01}
     return [
         io.Float.Input(
@@ -33,7 +33,9 @@ def window_inputs() -> list[io.Input]:
             tooltip="Where in the run it begins, 0 = first step. The same measure as the percents of the built-in nodes.",
             **common,
         ),
-        io.Float.Input("end_percent", default=1.0, advanced=True, tooltip="Where in the run it ends, 1 = last step.", **common),
+        io.Float.Input(
+            "end_percent", default=end, advanced=True, tooltip=f"Where in the run it ends, 1 = last step.{why}", **common
+        ),
     ]
 
 

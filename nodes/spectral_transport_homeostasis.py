@@ -67,9 +67,7 @@ class SpectralTransportHomeostasisNode(io.ComfyNode):
                 shared.branch_input("Act on"),
                 *shared.estimator_inputs(),
             ],
-            outputs=[
-                io.Model.Output(display_name="model", tooltip="The model with STH on it. Techniques stack in node order.")
-            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The model with STH on it. Techniques stack in node order.")],
         )
 
     @classmethod

@@ -47,7 +47,7 @@ class StructuredActivationSteeringNode(io.ComfyNode):
                 massive.channels_input(),
                 *_tuning_inputs(),
                 massive.blocks_input(),
-                *_early_window(),
+                *shared.window_inputs(EARLY_END, f" {EARLY_END} = after the first 20 of 50 steps, as in the paper."),
                 shared.branch_input("Act on"),
             ],
             outputs=[
@@ -131,18 +131,3 @@ def _tuning_inputs() -> list[io.Input]:
             "boundaries", default=True, advanced=True, tooltip="Lift the tokens at both ends of the later latent frames."
         ),
     ]
-
-
-def _early_window() -> list[io.Input]:
-    """The window of the paper instead of the whole run."""
-    start, _ = shared.window_inputs()
-    end = io.Float.Input(
-        "end_percent",
-        default=EARLY_END,
-        min=0.0,
-        max=1.0,
-        step=0.01,
-        advanced=True,
-        tooltip="Where in the run it ends. 0.39 = after the first 20 of 50 steps, as in the paper; 1 = last step.",
-    )
-    return [start, end]

@@ -16,7 +16,6 @@ from torch import Tensor
 from tools import ROOT, inside_host  # noqa: F401  isort: skip  (before every comfy import)
 
 import comfy.sample
-import comfy.utils
 
 from pack.py.demo import captions, network, text, vae, weights, world
 from pack.py.demo.measure import Measured, measure
@@ -95,14 +94,12 @@ def unseen(count: int, things: int, seed: int) -> list[tuple[world.Clip, str]]:
 def run(sampler: Sampler, asked: list[tuple[world.Clip, str]], seed: int, guidance: float = GUIDANCE) -> list[Sampled]:
     """Samples and judges every prompt, in batches."""
     found = []
-    progress = comfy.utils.ProgressBar(len(asked))
     for first in range(0, len(asked), BATCH):
         part = asked[first : first + BATCH]
         videos = sampler.videos(sampler.latents([prompt for _, prompt in part], seed + first, guidance=guidance))
         for (clip, prompt), video in zip(part, videos, strict=True):
             measured = measure(video)
             found.append(Sampled(clip, prompt, video, measured, judge(clip, measured)))
-        progress.update(len(part))
     return found
 
 

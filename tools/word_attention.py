@@ -16,7 +16,7 @@ from pack.py.core.events import Attention, Branch, Note
 from pack.py.core.intervention import Observer, Where
 from pack.py.core.store import RUNS
 from pack.py.demo import vocabulary
-from pack.py.demo.measure import COLOURED
+from pack.py.demo.measure import COLOURED, chroma_of
 from pack.py.host.attach import attach
 
 COVERED = 1 / 3
@@ -65,7 +65,7 @@ def mean_weights(trace) -> dict[tuple[int, int], np.ndarray]:
 
 def covered(video: torch.Tensor) -> np.ndarray:
     """[N] whether the thing covers a token, for a clip [33, 64, 64, 3]: 9 latent frames of 4 x 4 patches."""
-    coloured = (video.amax(-1) - video.amin(-1) > COLOURED).float()
+    coloured = (chroma_of(video) > COLOURED).float()
     latent_frames = torch.cat([coloured[:1], coloured[1:].unflatten(0, (8, 4)).mean(1)])
     return (torch.nn.functional.avg_pool2d(latent_frames[:, None], 16).flatten() > COVERED).numpy()
 

@@ -55,7 +55,7 @@ class Measured:
 def measure(video: Tensor) -> Measured:
     """Video [F, H, W, 3] in [0, 1], as ComfyUI's IMAGE batches."""
     video = video.clamp(0, 1).float()
-    chroma = video.amax(-1) - video.amin(-1)
+    chroma = chroma_of(video)
     nearest = _nearest_colour(video)
     things = []
     for index, colour in enumerate(COLOURS):
@@ -65,6 +65,11 @@ def measure(video: Tensor) -> Measured:
             things.append(_seen(colour, present, (chroma / full).clamp(0, 1) * (nearest == index)))
     things.sort(key=lambda thing: -int(thing.present.sum()))
     return Measured(tuple(things), *_background(video.mean(-1), chroma < COLOURED / 3))
+
+
+def chroma_of(video: Tensor) -> Tensor:
+    """[..., 3] -> [...] max - min of the RGB values: 0 on every background."""
+    return video.amax(-1) - video.amin(-1)
 
 
 def _nearest_colour(video: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ def test_observers_see_original_and_final_wherever_they_stand():
     log = []
     call = attention()
     pipeline(Watcher(log=log), Affine(a=2.0)).attention(call)
-    (original, edited), = log
+    ((original, edited),) = log
     assert original is call and torch.equal(edited.q, 2 * call.q)
 
 

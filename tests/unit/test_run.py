@@ -88,9 +88,7 @@ def test_report_says_when_nothing_was_changed():
     run = Run((Idle(), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert only_trace(run).report[0] == (
-        "Idle was handed 1 calls and changed none: its strength is 0 in these blocks and steps"
-    )
+    assert only_trace(run).report[0] == ("Idle was handed 1 calls and changed none: its strength is 0 in these blocks and steps")
 
 
 def test_a_window_that_no_step_reaches_is_reported_not_raised():

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...core.events import Grid, Site
+from ...core.events import Grid
+from ..blocks import joint
 from ..families import Adapter, BlockSites, patches
 from ..tokens import first_of, sequence, video_last
 
 
 def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
     """All blocks; each returns (video, text)."""
-    count = len(network.blocks)
-    return tuple(_block(block, Site(i, count, "joint")) for i, block in enumerate(network.blocks))
-
-
-def _block(block: nn.Module, site: Site) -> BlockSites:
-    return BlockSites(block, site, ((block, (site,)),), first_of(sequence(video_last)))
+    return joint(network.blocks, first_of(sequence(video_last)))
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...core.events import Grid, Site
+from ...core.events import Grid
+from ..blocks import self_then_text
 from ..families import Adapter, BlockSites, patches
 from ..tokens import axes
 
 
 def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
     """All blocks."""
-    count = len(network.blocks)
-    return tuple(_block(block, i, count) for i, block in enumerate(network.blocks))
-
-
-def _block(block: nn.Module, index: int, count: int) -> BlockSites:
-    own, text = Site(index, count, "self"), Site(index, count, "cross", "text")
-    return BlockSites(block, own, ((block.self_attn, (own,)), (block.cross_attn, (text,))), axes("b t h w c"))
+    return self_then_text(network.blocks, "self_attn", "cross_attn", axes("b t h w c"))
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...core.events import Grid, Site
+from ...core.events import Grid
+from ..blocks import self_then_text
 from ..families import Adapter, BlockSites, is_video, patches
+from ..tokens import foretold, sequence
 
 
 def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
     """All visual blocks."""
-    count = len(network.visual_transformer_blocks)
-    return tuple(_block(block, i, count) for i, block in enumerate(network.visual_transformer_blocks))
-
-
-def _block(block: nn.Module, index: int, count: int) -> BlockSites:
-    own, text = Site(index, count, "self"), Site(index, count, "cross", "text")
-    return BlockSites(block, own, ((block.self_attention, (own,)), (block.cross_attention, (text,))))
+    return self_then_text(network.visual_transformer_blocks, "self_attention", "cross_attention", sequence(foretold))
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:

@@ -7,24 +7,19 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...core.events import Grid, Site
+from ...core.events import Grid
+from ..blocks import self_then_text
 from ..families import Adapter, BlockSites, patches
-from ..tokens import Output, first_of, foretold, sequence
+from ..tokens import first_of, foretold, sequence
 
 PATCH = (1, 1, 1)
 
 
 def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
     """All blocks; those of LTX-2 return (video, audio)."""
-    count = len(network.transformer_blocks)
     stream = sequence(foretold)
     output = first_of(stream) if type(network).__name__ == "LTXAVModel" else stream
-    return tuple(_block(block, i, count, output) for i, block in enumerate(network.transformer_blocks))
-
-
-def _block(block: nn.Module, index: int, count: int, output: Output) -> BlockSites:
-    own, text = Site(index, count, "self"), Site(index, count, "cross", "text")
-    return BlockSites(block, own, ((block.attn1, (own,)), (block.attn2, (text,))), output)
+    return self_then_text(network.transformer_blocks, "attn1", "attn2", output)
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
