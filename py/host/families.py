@@ -16,6 +16,8 @@ from ..core.errors import TemporalAttentionError
 from ..core.events import Grid, Site
 from .tokens import Output, Place, foretold, sequence
 
+Attentions = tuple[nn.Module, tuple[Site, ...]]  # a module that calls the kernel, and its sites in that order
+
 
 @dataclass(frozen=True)
 class BlockSites:
@@ -27,7 +29,7 @@ class BlockSites:
 
     module: nn.Module
     site: Site
-    attentions: tuple[tuple[nn.Module, tuple[Site, ...]], ...]
+    attentions: tuple[Attentions, ...]
     output: Output = sequence(foretold)
 
 
@@ -45,6 +47,8 @@ class Adapter:
         serves: whether this network, of a class that others use too, is a video network of this family.
         rows: (x, grid) -> how many videos x holds.
         left_alone: what of the family is passed through unchanged, for the table of families.
+        texts: network -> its attentions outside of the blocks that read text: of kind "text" where the text attends to itself,
+            "control" where a side stream of the video's length does.
         level: (grid, transformer options of a call) -> the grid there, in networks that change the resolution on their way.
     """
 
@@ -56,6 +60,7 @@ class Adapter:
     left_alone: str = ""
     serves: Callable[[nn.Module], bool] = lambda network: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
+    texts: Callable[[nn.Module], tuple[Attentions, ...]] = lambda network: ()
     level: Callable[[Grid, dict], Grid] = lambda grid, options: grid
 
 

@@ -9,14 +9,18 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from ..core.events import Attention, Block, Forward, Grid, Site
+from ..core.intervention import Prompting
 from ..core.pipeline import Pipeline
 from ..core.run import Run
 from .families import Adapter, BlockSites
 from .fold import Fold
 from .kernel import HostCall
 from .override import AttentionSlot
+from .synopsis import lay_out
+from .tokens import as_it_is
 
 PASS = None
+CROSS = ("cross", "control")  # kinds of site whose keys are not the queries' tokens
 
 
 class ForwardScope:
@@ -46,29 +50,44 @@ class ForwardScope:
             hook.remove()
         self.slot.restore()
 
-    def _network_starts(self, network: nn.Module, args: tuple, kwargs: dict) -> None:
+    def _network_starts(self, network: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         x = args[0] if args else kwargs["x"]
         x = x[0] if isinstance(x, list) else x  # video and audio
         grid = self.adapter.grid(network, x, kwargs)
         if grid is None:
             self.run.skip(f"this token layout of {self.adapter.family} is not known")
-            return
+            return None
         self.forward = self.describe(grid, self.adapter.rows(x, grid), kwargs["transformer_options"])
         if self.forward is None:
             self.run.skip("another node split the batch, so that its rows cannot be told apart")
-            return
+            return None
         self.pipeline = self.run.open(self.forward)
-        if self.pipeline is not None:
-            self._mark_sites()
+        if self.pipeline is None:
+            return None
+        self._mark_sites()
+        return args, self._with_frame_texts(kwargs)
+
+    def _with_frame_texts(self, kwargs: dict) -> dict:
+        """The network's arguments, with the texts of all frames where an intervention gives them; of several, the last."""
+        technique = next((i for i in reversed(self.pipeline.chain) if isinstance(i, Prompting)), None)
+        if technique is None:
+            return kwargs
+        self.forward, kwargs = lay_out(technique, self.forward, kwargs)
+        return kwargs
 
     def _mark_sites(self) -> None:
+        for module, sites in self.adapter.texts(self.network):
+            self._mark(module, sites)
         for block in self.adapter.blocks(self.network):
             if self.pipeline.wants_block(block.site):
                 self.hooks.append(block.module.register_forward_hook(self._edit_block(block), with_kwargs=True))
             for module, sites in block.attentions:
-                if any(map(self.pipeline.wants, sites)):
-                    self.hooks.append(module.register_forward_pre_hook(self._enter_sites(sites), with_kwargs=True))
-                    self.hooks.append(module.register_forward_hook(self._leave_sites, always_call=True))
+                self._mark(module, sites)
+
+    def _mark(self, module: nn.Module, sites: tuple[Site, ...]) -> None:
+        if any(map(self.pipeline.wants, sites)):
+            self.hooks.append(module.register_forward_pre_hook(self._enter_sites(sites), with_kwargs=True))
+            self.hooks.append(module.register_forward_hook(self._leave_sites, always_call=True))
 
     def _enter_sites(self, sites: tuple[Site, ...]) -> Callable:
         def enter(module: nn.Module, args: tuple, kwargs: dict) -> None:
@@ -101,8 +120,9 @@ class ForwardScope:
     def _placed(self, site: Site, grid: Grid, call: HostCall) -> Grid | None:
         """Where the video is in the call's tokens; None if it is not as foretold: patches may split it by rows or tokens."""
         rows, (queries, keys) = len(self.forward.branches), call.lengths
-        placed = self.adapter.place(grid, queries) if call.fits(rows) else None
-        if placed is None or (site.kind != "cross" and keys != queries):
+        place = as_it_is if site.kind == "text" else self.adapter.place
+        placed = place(grid, queries) if call.fits(rows) else None
+        if placed is None or (site.kind not in CROSS and keys != queries):
             came = f"{call.q.shape[0]} rows, {queries} queries and {keys} keys"
             expected = f"{rows} rows and a video of {grid.alone.tokens} tokens"
             self.run.skip(f"an attention of {self.adapter.family} had {came}, where {expected} were expected")

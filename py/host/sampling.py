@@ -9,11 +9,14 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
 from ..core.events import Branch, Forward, Grid
+from ..core.frame_text import KeyTexts
+from ..core.intervention import Prompting
 from ..core.run import Run
 from ..core.store import RUNS
 from .families import Adapter, adapter_of, network_of, unwrapped
 from .forward import ForwardScope
 from .progress import Schedule
+from .synopsis import collect
 
 KEY = "temporal_attention"
 
@@ -53,11 +56,23 @@ class Sampling:
     def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
         self.predicted: set[tuple] = set()
+        self.keys: dict[object, KeyTexts] | None = None
 
     def predict_noise(self, executor, *args, **kwargs):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
+        if self.keys is None:
+            self.keys = self._collected(executor.class_obj.conds)
         return executor(*args, **kwargs)
+
+    def _collected(self, conds: dict[str, list[dict]]) -> dict[object, KeyTexts]:
+        """Takes the key prompts of the run out of its conditionings, if anything gives them to their frames."""
+        keys = {}
+        if any(isinstance(i, Prompting) for i in self.run.chain):
+            for name in conds:
+                conds[name], found = collect(conds[name])
+                keys |= found
+        return keys
 
     def apply_model(self, executor, *args, **kwargs):
         """The host's APPLY_MODEL wrapper, around every network call of the run."""
@@ -75,13 +90,16 @@ class Sampling:
         window = options.get("context_window")
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
+        frames = _window_frames(window, grid)
         return Forward(
             step,
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=_window_frames(window, grid),
+            frames=frames,
             extra=self._predicted_before(ids, window),
+            whole=grid.frames if frames is None else window.total_frames,
+            keys=tuple(self.keys.get(key) for key in ids for _ in range(each)),
         )
 
     def _predicted_before(self, ids: list, window) -> bool:

@@ -19,6 +19,11 @@ def foretold(grid: Grid, tokens: int) -> Grid | None:
     return grid if tokens == grid.tokens else None
 
 
+def as_it_is(grid: Grid, tokens: int) -> Grid | None:
+    """The sequence holds no video: its tokens are text."""
+    return grid
+
+
 def video_first(grid: Grid, tokens: int) -> Grid | None:
     """Text follows the video; how much is not known beforehand."""
     alone = grid.alone
