@@ -9,6 +9,7 @@ from enum import Enum
 from torch import Tensor
 
 from .frame_text import KeyTexts, TextLayout
+from .guidance import Asked
 
 
 class Branch(Enum):
@@ -97,7 +98,8 @@ class Forward:
     `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
     Of the `whole` latent frames of the video a context window holds some. `extra` marks a second pass over a prompt within one
     prediction, such as the degraded one of a guidance node. `keys` has the key prompts of each row that has several, and `text`
-    says how their mixtures lie in the network's text tokens.
+    says how their mixtures lie in the network's text tokens. `conditionings` identifies the prompt of each row, `asked` is set in
+    a call that an intervention asked for, and `memory` lasts as long as the run.
     """
 
     step: Step
@@ -109,6 +111,9 @@ class Forward:
     whole: int = 0
     keys: tuple[KeyTexts | None, ...] = ()
     text: TextLayout | None = None
+    conditionings: tuple[object, ...] = ()
+    asked: Asked | None = None
+    memory: dict = field(default_factory=dict, compare=False)
 
     def rows(self, branch: Branch | None) -> tuple[int, ...]:
         """The batch rows of a branch (None = all)."""

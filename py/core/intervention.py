@@ -10,6 +10,7 @@ from torch import Tensor
 from .errors import TemporalAttentionError
 from .events import Attention, Block, Branch, CallNotes, Forward, Note, Site, Step
 from .frame_text import FrameText, KeyTexts
+from .guidance import Prediction
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,16 @@ class Intervention:
         """Edits the output of a block."""
         return call
 
+    def asks(self, forward: Forward) -> tuple[int, Branch] | None:
+        """Will it ask for more predictions of this side, changed from this block on? What comes before is then kept for them."""
+        return None
+
+    def guide(self, prediction: Prediction) -> Tensor:
+        """Combines the predictions of a step, after classifier-free guidance and the guidance of others."""
+        return prediction.denoised
+
     def has(self, hook: str) -> bool:
-        """Does this class override the hook `before`, `after`, `block`, `seen` or `block_seen`?"""
+        """Does this class override the hook `before`, `after`, `block`, `guide`, `seen` or `block_seen`?"""
         own = getattr(type(self), hook, None)
         return own is not None and own is not getattr(Observer, hook)
 

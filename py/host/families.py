@@ -49,6 +49,7 @@ class Adapter:
         left_alone: what of the family is passed through unchanged, for the table of families.
         texts: network -> its attentions outside of the blocks that read text: of kind "text" where the text attends to itself,
             "control" where a side stream of the video's length does.
+        sequential: whether the blocks run one after the other and nothing else reads their outputs.
         level: (grid, transformer options of a call) -> the grid there, in networks that change the resolution on their way.
     """
 
@@ -61,6 +62,7 @@ class Adapter:
     serves: Callable[[nn.Module], bool] = lambda network: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
     texts: Callable[[nn.Module], tuple[Attentions, ...]] = lambda network: ()
+    sequential: bool = True
     level: Callable[[Grid, dict], Grid] = lambda grid, options: grid
 
 

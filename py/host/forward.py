@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -16,10 +17,12 @@ from .families import Adapter, BlockSites
 from .fold import Fold
 from .kernel import HostCall
 from .override import AttentionSlot
+from .prefix import Prefixes
 from .synopsis import lay_out
 from .tokens import as_it_is
 
 PASS = None
+Describe = Callable[[Grid, int, dict], Forward | None]
 CROSS = ("cross", "control")  # kinds of site whose keys are not the queries' tokens
 
 
@@ -31,10 +34,19 @@ class ForwardScope:
         adapter, network: the family's adapter and the network that is about to be called.
         describe: (grid, videos in the batch, transformer options) -> Forward, or None where the batch is not the one that the
             options speak of; called once the network has its input.
+        prefixes: what the first blocks returned in earlier calls of this prediction.
     """
 
-    def __init__(self, run: Run, adapter: Adapter, network: nn.Module, describe: Callable[[Grid, int, dict], Forward | None]):
-        self.run, self.adapter, self.network, self.describe = run, adapter, network, describe
+    def __init__(
+        self,
+        run: Run,
+        adapter: Adapter,
+        network: nn.Module,
+        describe: Callable[[Grid, int, dict], Forward | None],
+        prefixes: Prefixes,
+    ):
+        self.run, self.adapter, self.network, self.describe, self.prefixes = run, adapter, network, describe, prefixes
+        self.undo = ExitStack()
         self.slot = AttentionSlot(self._attention)
         self.hooks: list = []
         self.forward: Forward | None = None
@@ -48,6 +60,7 @@ class ForwardScope:
     def __exit__(self, *_) -> None:
         for hook in self.hooks:
             hook.remove()
+        self.undo.close()
         self.slot.restore()
 
     def _network_starts(self, network: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
@@ -78,11 +91,36 @@ class ForwardScope:
     def _mark_sites(self) -> None:
         for module, sites in self.adapter.texts(self.network):
             self._mark(module, sites)
-        for block in self.adapter.blocks(self.network):
+        blocks = self.adapter.blocks(self.network)
+        for block in blocks[self._resumed(blocks) :]:
             if self.pipeline.wants_block(block.site):
                 self.hooks.append(block.module.register_forward_hook(self._edit_block(block), with_kwargs=True))
             for module, sites in block.attentions:
                 self._mark(module, sites)
+        self._keep_prefixes(blocks)
+
+    def _resumed(self, blocks: tuple[BlockSites, ...]) -> int:
+        """The first block that really runs: those before it return what they did in an earlier call, where that was kept."""
+        asked = self.forward.asked
+        if not asked or not asked.first:
+            return 0
+        if self._prefixes_last and self.prefixes.resume(blocks[: asked.first], self.forward, self.undo):
+            return asked.first
+        self.run.remark("an extra prediction ran the whole network, because its first blocks could not be kept")
+        return 0
+
+    @property
+    def _prefixes_last(self) -> bool:
+        """Can the first blocks of this call be kept? Not for context windows: there would be too many."""
+        return self.adapter.sequential and self.forward.frames is None
+
+    def _keep_prefixes(self, blocks: tuple[BlockSites, ...]) -> None:
+        """Keeps what the first blocks return for calls that will be asked for."""
+        if self.forward.extra or not self._prefixes_last:
+            return
+        for first, branch in dict.fromkeys(wanted for i in self.pipeline.chain if (wanted := i.asks(self.forward))):
+            if first and (rows := self.forward.rows(branch)):
+                self.hooks += self.prefixes.keep(blocks[:first], self.forward, rows)
 
     def _mark(self, module: nn.Module, sites: tuple[Site, ...]) -> None:
         if any(map(self.pipeline.wants, sites)):

@@ -15,6 +15,8 @@ from ..core.run import Run
 from ..core.store import RUNS
 from .families import Adapter, adapter_of, network_of, unwrapped
 from .forward import ForwardScope
+from .guide import KEY_ASKED, Guide
+from .prefix import Prefixes
 from .progress import Schedule
 from .synopsis import collect
 
@@ -32,6 +34,9 @@ def outer_sample(executor, *args, **kwargs):
     sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
     sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), sigmas.tolist()), _branches(guider))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
+    for i in run.chain:
+        if i.has("guide"):
+            comfy.model_patcher.set_model_options_post_cfg_function(guider.model_options, Guide(sampling, i))
     for kind, wrapper in ((WrappersMP.PREDICT_NOISE, sampling.predict_noise), (WrappersMP.APPLY_MODEL, sampling.apply_model)):
         add_wrapper_with_key(kind, KEY, wrapper, guider.model_options, is_model_options=True)
     try:
@@ -56,11 +61,13 @@ class Sampling:
     def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
         self.predicted: set[tuple] = set()
+        self.prefixes = Prefixes()
         self.keys: dict[object, KeyTexts] | None = None
 
     def predict_noise(self, executor, *args, **kwargs):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
+        self.prefixes.clear()
         if self.keys is None:
             self.keys = self._collected(executor.class_obj.conds)
         return executor(*args, **kwargs)
@@ -76,7 +83,8 @@ class Sampling:
 
     def apply_model(self, executor, *args, **kwargs):
         """The host's APPLY_MODEL wrapper, around every network call of the run."""
-        with ForwardScope(self.run, self.adapter, unwrapped(executor.class_obj.diffusion_model), self.describe):
+        network = unwrapped(executor.class_obj.diffusion_model)
+        with ForwardScope(self.run, self.adapter, network, self.describe, self.prefixes):
             return executor(*args, **kwargs)
 
     def describe(self, grid: Grid, batch: int, options: dict) -> Forward | None:
@@ -91,15 +99,19 @@ class Sampling:
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
         frames = _window_frames(window, grid)
+        asked = options.get(KEY_ASKED)
         return Forward(
             step,
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
             frames=frames,
-            extra=self._predicted_before(ids, window),
+            extra=asked is not None or self._predicted_before(ids, window),
             whole=grid.frames if frames is None else window.total_frames,
             keys=tuple(self.keys.get(key) for key in ids for _ in range(each)),
+            conditionings=tuple(key for key in ids for _ in range(each)),
+            asked=asked,
+            memory=self.run.memory,
         )
 
     def _predicted_before(self, ids: list, window) -> bool:

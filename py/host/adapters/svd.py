@@ -59,5 +59,6 @@ ADAPTER = Adapter(
     left_alone="attention to the image",
     serves=lambda network: bool(_transformers(network)),
     rows=lambda x, grid: x.shape[0] // grid.frames,
+    sequential=False,
     level=level,
 )
