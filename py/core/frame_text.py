@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from ..maths.synopsis import Mixture
+from ..maths.text_mixture import Mixture
 
 if TYPE_CHECKING:
     from .events import Grid
@@ -18,7 +18,7 @@ Placement = Callable[[int], tuple[float, ...]]  # latent frames of the whole vid
 
 
 @dataclass(frozen=True)
-class KeyPrompt:
+class KeyMark:
     """Marks a conditioning as number `index` of the `count` key prompts that share a placement."""
 
     placement: Placement

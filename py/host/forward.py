@@ -16,9 +16,9 @@ from ..core.run import Run
 from .families import Adapter, BlockSites
 from .fold import Fold
 from .kernel import HostCall
+from .key_texts import lay_out
 from .override import AttentionSlot
 from .prefix import Prefixes
-from .synopsis import lay_out
 from .tokens import as_it_is
 
 PASS = None

@@ -16,9 +16,9 @@ from ..core.store import RUNS
 from .families import Adapter, adapter_of, network_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
+from .key_texts import collect
 from .prefix import Prefixes
 from .progress import Schedule
-from .synopsis import collect
 
 KEY = "temporal_attention"
 

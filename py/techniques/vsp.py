@@ -15,7 +15,7 @@ from ..core.events import Attention, Forward, Kernel
 from ..core.frame_text import FrameText, KeyTexts, TextLayout
 from ..core.intervention import Prompting, Where
 from ..core.rows import put, take_call
-from ..maths.synopsis import INTERPOLATIONS, mixed, mixture
+from ..maths.text_mixture import INTERPOLATIONS, mixed, mixture
 
 
 @dataclass(frozen=True, kw_only=True)

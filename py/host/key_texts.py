@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Forward
-from ..core.frame_text import FrameText, KeyPrompt, KeyTexts, TextLayout
+from ..core.frame_text import FrameText, KeyMark, KeyTexts, TextLayout
 from ..core.intervention import Prompting
 
 KEY = "temporal_attention_key_prompt"  # in a conditioning's options
@@ -27,14 +27,14 @@ def collect(conds: list[dict]) -> tuple[list[dict], dict[object, KeyTexts]]:
     waiting = iter(conds)
     for cond in waiting:
         kept.append(cond)
-        key: KeyPrompt | None = cond.get(KEY)
+        key: KeyMark | None = cond.get(KEY)
         if key is not None and key.count > 1:
             others = [next(waiting, {}) for _ in range(key.count - 1)]
             found[cond["uuid"]] = _texts(key, [cond, *others])
     return kept, found
 
 
-def _texts(key: KeyPrompt, conds: list[dict]) -> KeyTexts:
+def _texts(key: KeyMark, conds: list[dict]) -> KeyTexts:
     if [c.get(KEY) for c in conds] != [replace(key, index=i) for i in range(key.count)]:
         raise TemporalAttentionError(
             f"the {key.count} key prompts of a synopsis one after the other",

@@ -9,7 +9,7 @@ import torch
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Grid
 from pack.py.core.frame_text import FrameText, TextLayout
-from pack.py.maths.synopsis import Mixture, mixed, mixture
+from pack.py.maths.text_mixture import Mixture, mixed, mixture
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 
 

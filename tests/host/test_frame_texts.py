@@ -14,11 +14,11 @@ from reference_edits import dense, measure, over_heads
 from reference_families import FAMILIES, Video
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.frame_text import KeyPrompt
+from pack.py.core.frame_text import KeyMark
 from pack.py.host.attach import attach
 from pack.py.host.families import adapter_of, network_of
-from pack.py.host.synopsis import KEY
-from pack.py.maths.synopsis import mixture
+from pack.py.host.key_texts import KEY
+from pack.py.maths.text_mixture import mixture
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 
 NETWORKS = tiny_networks()
@@ -57,7 +57,7 @@ def synopsis(tiny, seeds, lengths=None, latent=None, placement=None):
         [[text, options]] = conditioning(tiny, seed, tokens, latent)
         _, first = conditioning(tiny, 1, LENGTH, latent)[0]
         first = {k: v for k, v in first.items() if k != "attention_mask"}
-        marked.append([text, {**options, **first, KEY: KeyPrompt(placement, index, len(seeds))}])
+        marked.append([text, {**options, **first, KEY: KeyMark(placement, index, len(seeds))}])
     return marked
 
 
