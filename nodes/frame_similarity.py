@@ -48,8 +48,8 @@ class FrameSimilarityNode(io.ComfyNode):
                     "stretch",
                     default=True,
                     advanced=True,
-                    tooltip="Stretch the values to the full range from 0 to 1. Attention ignores what all of them share, and those "
-                    "of a vision model lie close to 1. Off: as measured, negative ones as 0, to compare videos.",
+                    tooltip="Stretch the values to the full range from 0 to 1. Attention ignores what all of them share, and "
+                    "those of a vision model lie close to 1. Off: as measured, negative ones as 0, to compare videos.",
                 ),
             ],
             outputs=[

@@ -19,7 +19,7 @@ class SynopsisInstructionNode(io.ComfyNode):
             display_name="Synopsis Instruction",
             category=shared.CATEGORY,
             description="Writes the instruction that makes a language model split a video prompt into key states, with one "
-            "worked example. Connect it to Generate Text, or to any other node that asks a language model; nothing is sent from here.",
+            "worked example. Connect it to Generate Text, or another node that asks a language model; nothing is sent from here.",
             search_aliases=["VSP", "VSTAR", "video synopsis prompting", "LLM", "storyboard", "key prompts", "TextGenerate"],
             inputs=[
                 io.String.Input(

@@ -23,7 +23,7 @@ class TraceVideoNode(io.ComfyNode):
             display_name="Trace Video",
             category=shared.DIAGNOSTICS,
             description="Shows how the model attends in a video that exists, such as a filmed one: adds noise to its latent, "
-            "lets the model predict once, and records that. Compare the pictures with those of generated videos (Fig. 3 of VSTAR).",
+            "lets the model predict once, and records that. Compare it with generated videos (Fig. 3 of VSTAR).",
             search_aliases=["attention of real videos", "VSTAR", "record attention", "reference video", "inversion"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model, with or without techniques on it."),

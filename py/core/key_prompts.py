@@ -28,7 +28,7 @@ EXAMPLES = "0s:, 50%: or f8:"
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a video: `value` in `unit`, one of "frame" (of the decoded video, from 0), "seconds" or "percent" (of its length).
+    """A place in a video: `value` in `unit`, one of "frame" (decoded, counted from 0), "seconds" or "percent" (of its length).
 
     Raises TemporalAttentionError where it lies before the video, or past 100 percent.
     """

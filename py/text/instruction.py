@@ -7,7 +7,7 @@ from ..core.errors import TemporalAttentionError
 EXAMPLE_PROMPT = "a candle burns down on a wooden table"
 EXAMPLE_STATES = (
     "A tall white candle, freshly lit, on a wooden table in a dark room, warm light, static close-up",
-    "A white candle burned down to half, wax running down the side, on a wooden table in a dark room, warm light, static close-up",
+    "A white candle burned down to half, wax running down it, on a wooden table in a dark room, warm light, static close-up",
     "A small stub of a white candle in a pool of wax, a low flame, on a wooden table in a dark room, dim light, static close-up",
 )
 EXAMPLE_SECONDS = 6
@@ -52,7 +52,7 @@ def _form(seconds: float) -> str:
         return "as a numbered list, one state a line"
     return (
         "one a line, each line beginning with the second at which the state is reached. "
-        f"The video lasts {seconds:g} seconds: the first line begins with 0s: and the last one with {seconds:g}s:, the others lie "
+        f"The video lasts {seconds:g} seconds: the first line begins with 0s: and the last with {seconds:g}s:, the others lie "
         "evenly between unless the change is faster at some time"
     )
 

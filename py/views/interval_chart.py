@@ -37,7 +37,7 @@ class Panel:
 
 
 def interval_chart(panels: Sequence[Panel]) -> Tensor:
-    """[1, height, 1024, 3] picture, a panel below the other. A line is the mean of all pairs so far apart, its band the quartiles."""
+    """[1, height, 1024, 3] picture, a panel below the other. A line is the mean of pairs so far apart, its band the quartiles."""
     with figure(height=0.5 + PANEL * len(panels), title="Against the interval between two frames") as drawing:
         for axes, panel in zip(drawing.subplots(len(panels), squeeze=False)[:, 0], panels, strict=True):
             axes.set_title(panel.title)
