@@ -24,8 +24,8 @@ class EntropyGuidanceNode(io.ComfyNode):
             node_id="TA_EntropyGuidance",
             display_name="Entropy Guidance (IE-Adapt)",
             category=shared.CATEGORY,
-            description="Guides away from what the model predicts when one block's attention is replaced, as PAG, SLG and STG do, "
-            "but measures which block that should be, and runs only the blocks from there on again.",
+            description="Guides away from what the model predicts when one block's attention is replaced, as PAG, SLG and STG "
+            "do, but measures which block that should be, and runs only the blocks from there on again.",
             search_aliases=["IE-Adapt", "perturbed attention guidance", "PAG", "SLG", "STG", "skip layer", "entropy", "quality"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model."),
@@ -80,7 +80,7 @@ class EntropyGuidanceNode(io.ComfyNode):
 
 
 RULE_HELP = (
-    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best average of the "
-    "paper). U - A, U - I: towards U. Strategies 1 and 3: the same within classifier-free guidance. Strategy 4: U instead of A, "
-    "without any extra prediction; scale only switches it."
+    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best average "
+    "of the paper). U - A, U - I: towards U. Strategies 1 and 3: the same within classifier-free guidance. Strategy 4: U "
+    "instead of A, without any extra prediction; scale only switches it."
 )

@@ -6,11 +6,15 @@ middles of what latent frames cover.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from .errors import TemporalAttentionError
 from .key_prompts import KeyPrompt, Place
+
+log = logging.getLogger("temporal_attention")
 
 
 def key_places(prompts: Sequence[KeyPrompt], frames: int, compression: int, fps: float) -> tuple[tuple[float, ...], str]:
@@ -56,3 +60,21 @@ def _warning(places: Sequence[Place], pixels: int, fps: float) -> str:
         f"past the end of the video ({pixels} frames, {pixels / fps:.2f} s at {fps:g} fps) and moved to its last latent frame: "
         f"{', '.join(outside)}"
     )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where key prompts lie in a video of any length: what `key_places` needs beside it. Warns once a length."""
+
+    prompts: tuple[KeyPrompt, ...]
+    compression: int
+    fps: float
+    known: dict[int, tuple[float, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __call__(self, frames: int) -> tuple[float, ...]:
+        """The place of each key prompt in latent frames."""
+        if frames not in self.known:
+            self.known[frames], warning = key_places(self.prompts, frames, self.compression, self.fps)
+            if warning:
+                log.warning("Key prompts %s.", warning)
+        return self.known[frames]
