@@ -58,7 +58,7 @@ class Curve(ABC):
 
 @dataclass(frozen=True)
 class Point:
-    """A value in [0, 1] at a place: a video frame (from 0), a second, or a percent of the way from the first frame to the last."""
+    """A value in [0, 1] at a place: a video frame from 0, a second, or a percent of the way from the first frame to the last."""
 
     place: float
     unit: str

@@ -27,8 +27,9 @@ class TempoLosses:
         correlation: [B, P] Pearson correlation of mask and signal without the first latent frame; 0 for a constant mask.
         magnitude: [B, P] mean mass of the inactive frames minus that of the active ones, at S = 1560.
         entropy: [B, P] mean entropy of the active frames' maps in nats, at S = 1560.
-        mass_ratio: [B, P] mean mass of the inactive frames over that of the active ones; 0 where either has no frame.
+        mass_ratio: [B, P] mean mass of the inactive frames over that of the active ones.
         timed: [P] bool, whether the mask changes after the first latent frame, so that it has a correlation.
+        contrasted: [P] bool, whether it has both active and inactive frames, so that it has a mass ratio.
     """
 
     correlation: Tensor
@@ -36,17 +37,22 @@ class TempoLosses:
     entropy: Tensor
     mass_ratio: Tensor
     timed: Tensor
+    contrasted: Tensor
 
     def total(self, mass_weight: float = MASS_WEIGHT, entropy_weight: float = ENTROPY_WEIGHT) -> Tensor:
         """[B] mean over phrases of L = L_corr + lambda1 L_mag + lambda2 L_ent, L_corr = -correlation."""
         return (-self.correlation + mass_weight * self.magnitude + entropy_weight * self.entropy).mean(-1)
 
     def satisfied(self, correlation: float = 0.9, mass_ratio: float | None = 0.6) -> Tensor:
-        """[B] bool: every timed phrase reaches this correlation and every phrase falls to this mass ratio (None: the paper)."""
-        enough = (self.correlation >= correlation) | ~self.timed
+        """[B] bool: every phrase that has them reaches this correlation and falls to this mass ratio (None: not asked for).
+
+        False where no phrase has any: phrases that are wanted throughout never have enough.
+        """
+        enough, judged = (self.correlation >= correlation) | ~self.timed, self.timed
         if mass_ratio is not None:
-            enough = enough & (self.mass_ratio <= mass_ratio)
-        return enough.all(-1)
+            enough = enough & ((self.mass_ratio <= mass_ratio) | ~self.contrasted)
+            judged = judged | self.contrasted
+        return enough.all(-1) & judged.any()
 
 
 def tempo_losses(attention: Tensor, masks: Tensor) -> TempoLosses:
@@ -60,13 +66,13 @@ def tempo_losses(attention: Tensor, masks: Tensor) -> TempoLosses:
     active, inactive = masks > ACTIVE, masks < ACTIVE
     mass = attention.sum(-1)
     mass_inactive, mass_active = _mean_over(mass, inactive), _mean_over(mass, active)
-    comparable = active.any(-1) & inactive.any(-1)
     return TempoLosses(
         correlation=_correlation(frame_signal(attention), masks),
         magnitude=(mass_inactive - mass_active) * (TUNED_TOKENS / tokens),
         entropy=_mean_over(_map_entropy(attention), active) * (math.log(TUNED_TOKENS) / math.log(tokens)),
-        mass_ratio=torch.where(comparable, mass_inactive / (mass_active + TINY), 0.0),
+        mass_ratio=mass_inactive / (mass_active + TINY),
         timed=_changes(masks),
+        contrasted=active.any(-1) & inactive.any(-1),
     )
 
 
