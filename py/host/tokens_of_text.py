@@ -1,14 +1,11 @@
 """A prompt as the network gets it, and where each phrase stands in it.
 
-Asks the host's CLIP object: its tokenizer for the pieces of the text, its encoder for the rows of the context. Start tokens,
-padding, several chunks of CLIP and templates that are cut off (HunyuanVideo, Kandinsky) are found by comparing the context with
-what the inner encoder returned, so that no table of encoders has to be kept.
+Asks the host's CLIP object for the pieces of the text, and spells them as the tokenizer's vocabulary does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +15,7 @@ from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
 from ..core.words import not_in_prompt, read_back, tokens_of, with_spaces_of
+from .context_rows import Encoded, encode, inner
 
 EMBEDDING = "embedding:"
 # How a vocabulary writes the word "the" with its space -> how its pieces are put together.
@@ -44,22 +42,18 @@ def encode_text(clip, prompt: str, phrases: Sequence[str]) -> EncodedText:
     the adapters' concern. Raises TemporalAttentionError where a phrase is not in the prompt, and for a text encoder whose rows
     cannot be told apart.
     """
-    tokens = clip.tokenize(prompt)
-    with _watched(clip.cond_stage_model, tokens) as outputs:
-        context = clip.encode_from_tokens(tokens)
-    key, skipped = _source(context, tokens, outputs, _tokenizers(clip, tokens))
-    kept = [token[0] for chunk in tokens[key] for token in chunk][skipped : skipped + context.shape[1]]
-    _check_embeddings(kept, outputs[key].shape[-1])
-    found = _Prompt(clip, key, prompt, kept)
-    return EncodedText(context, {phrase: found.rows(phrase) for phrase in phrases})
+    encoded = encode(clip, prompt)
+    _check_embeddings(encoded.values, encoded.width)
+    found = _Prompt(clip, encoded, prompt)
+    return EncodedText(encoded.context, {phrase: found.rows(phrase) for phrase in phrases})
 
 
 class _Prompt:
     """The tokens behind the rows of a context, and their text."""
 
-    def __init__(self, clip, key: str, prompt: str, values: Sequence):
-        self._clip, self._key, self._values = clip, key, values
-        tokenizer = _inner(clip.tokenizer, key)
+    def __init__(self, clip, encoded: Encoded, prompt: str):
+        self._clip, self._key, self._values = clip, encoded.key, encoded.values
+        tokenizer, values = inner(clip.tokenizer, encoded.key), encoded.values
         special = {getattr(tokenizer, name, None) for name in ("start_token", "end_token", "pad_token")}
         self._words = [row for row, value in enumerate(values) if not torch.is_tensor(value) and value not in special]
         pieces = [piece for _, piece in tokenizer.untokenize([(values[row], 1.0) for row in self._words])]
@@ -103,61 +97,6 @@ def _check_embeddings(values: Sequence, width: int) -> None:
 
 def _same(value, vector: Tensor) -> bool:
     return torch.is_tensor(value) and torch.equal(value, vector)
-
-
-def _tokenizers(clip, tokens: dict) -> dict:
-    return {key: _inner(clip.tokenizer, key) for key in tokens}
-
-
-def _inner(outer, key: str):
-    """The tokenizer or encoder that answers for one entry of the tokens: "l" is called clip_l, others by their own name."""
-    return getattr(outer, key, None) or getattr(outer, f"clip_{key}", None)
-
-
-@contextmanager
-def _watched(model: torch.nn.Module, tokens: dict) -> Iterator[dict[str, Tensor]]:
-    """While it is open: entry of the tokens -> what its encoder returned, before the outer model cut or joined it."""
-    outputs: dict[str, Tensor] = {}
-    encoders = {key: _inner(model, key) for key in tokens}
-    handles = [
-        encoder.register_forward_hook(lambda _, __, output, key=key: outputs.update({key: output[0]}))
-        for key, encoder in encoders.items()
-        if encoder is not None
-    ]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _source(context: Tensor, tokens: dict, outputs: dict[str, Tensor], tokenizers: dict) -> tuple[str, int]:
-    """Which entry of the tokens the context was made of, and how many of its tokens were left out before the first row."""
-    for key, output in outputs.items():
-        skipped = _offset(context[0], output, sum(map(len, tokens[key])))
-        if skipped is not None:
-            return key, skipped
-    for key in outputs:  # projected: the values are others, but padding on the left is all that can be missing
-        ids = [token[0] for chunk in tokens[key] for token in chunk]
-        missing = len(ids) - context.shape[1]
-        padding = getattr(tokenizers[key], "pad_token", None)
-        if len(outputs) == 1 and missing >= 0 and all(value == padding for value in ids[:missing]):
-            return key, missing
-    counts = ", ".join(f"{sum(map(len, chunks))} of {key}" for key, chunks in tokens.items())
-    raise TemporalAttentionError(
-        "a text encoder whose context has one row for each token, with at most a beginning and an end cut off",
-        f"{context.shape[1]} rows for {counts} tokens",
-        "Use the text encoder that belongs to the model, alone; several joined into one context are not supported.",
-    )
-
-
-def _offset(context: Tensor, output: Tensor, tokens: int) -> int | None:
-    """Where the rows of the context [L, C] begin in an encoder's output [chunks, tokens, C], if it holds them all."""
-    if output.ndim != 3 or output.shape[-1] != context.shape[-1]:
-        return None
-    rows = output.flatten(0, 1)[:tokens].to(context)
-    starts = (rows == context[0]).all(-1).nonzero()[:, 0].tolist()
-    return next((start for start in starts if torch.equal(rows[start : start + len(context)], context)), None)
 
 
 def _without_weights(prompt: str) -> str:

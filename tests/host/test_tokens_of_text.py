@@ -199,14 +199,24 @@ def rewritten(monkeypatch):
 
 def test_padding_on_the_left_that_is_cut_off_before_a_projection(rewritten):
     """As LTX-2 does: the rows are no longer those of the inner encoder, but padding is all that is missing."""
-    clip = rewritten(lambda context: 2 * context[:, -23:])
+    clip = rewritten(lambda context: context[:, -23:, ::2])
     clip.tokenizer.clip_t5xxl.pad_left = True
     found = encode_text(clip, PROMPT, ["black"])
     assert found.context.shape[1] == 23 and found.positions["black"] == (2,)
-    with pytest.raises(TemporalAttentionError, match="22 rows for 128 of t5xxl tokens"):
-        encode_text(rewritten(lambda context: 2 * context[:, -22:]), PROMPT, ["black"])
+    with pytest.raises(TemporalAttentionError, match="22 rows for 128 tokens of t5xxl"):
+        encode_text(rewritten(lambda context: context[:, -22:, ::2]), PROMPT, ["black"])
 
 
 def test_encoders_joined_into_one_context_are_refused(rewritten):
-    with pytest.raises(TemporalAttentionError, match="256 rows for 128 of t5xxl tokens"):
+    with pytest.raises(TemporalAttentionError, match="256 rows for 128 tokens of t5xxl"):
         encode_text(rewritten(lambda context: torch.cat([context, context], 1)), PROMPT, ["black"])
+
+
+def test_a_context_as_long_as_another_encoders_output_is_not_taken_for_it():
+    """HunyuanVideo also runs CLIP-L, 77 tokens, which is no part of its context."""
+    clip = FAMILIES["HunyuanVideo"]()
+    empty = encode_text(clip, "a black cat", ["black"]).context.shape[1]
+    prompt = f"a black cat{' 7 !' * 37}"
+    while (rows := encode_text(clip, prompt, ["black"]).context.shape[1]) < 77:
+        prompt += " 7" if rows % 2 else " !"
+    assert rows == 77 and encode_text(clip, prompt, ["black"]).positions["black"] == (2,)
