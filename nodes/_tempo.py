@@ -10,6 +10,7 @@ from ..py.core.curves import Clip
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.tempo import Tempo
 from ..py.views.tempo_chart import tempo_chart
+from . import _inputs as shared
 
 Socket = io.Custom("TA_TEMPO")
 
@@ -36,7 +37,7 @@ def clip_inputs() -> list[io.Input]:
             "frames",
             default=81,
             min=1,
-            max=100000,
+            max=shared.LARGEST_NUMBER,
             tooltip="Video frames to draw, for the picture only: the schedule itself is made for whatever is sampled. Not used "
             "where samples is connected.",
         ),

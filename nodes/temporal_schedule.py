@@ -35,8 +35,8 @@ class TemporalScheduleNode(io.ComfyNode):
                     default="",
                     multiline=True,
                     placeholder="cat: 0=0, 2s=1, 4s=0\ndog [linear]: 0%=0, 100%=1\nred window",
-                    tooltip="One line a phrase, as it stands in the prompt, then places and values: 0 = not to be seen, 1 = to be "
-                    "seen. Places: 12 is a video frame, 2s seconds, 50% of the clip. A phrase alone is wanted throughout. "
+                    tooltip="One line a phrase, as it stands in the prompt, then places and values: 0 = not to be seen, 1 = to "
+                    "be seen. Places: 12 is a video frame, 2s seconds, 50% of the clip. A phrase alone is wanted throughout. "
                     "[hold], [linear] or [smooth] after the phrase; # begins a comment.",
                 ),
                 _tempo.fps_input(),
@@ -52,8 +52,8 @@ class TemporalScheduleNode(io.ComfyNode):
                     "curve",
                     optional=True,
                     extra_dict={"forceInput": True},
-                    tooltip="A curve of the Curve Editor, for one more phrase: its left end is the first frame, its right end the "
-                    "last.",
+                    tooltip="A curve of the Curve Editor, for one more phrase: its left end is the first frame, its right end "
+                    "the last.",
                 ),
                 io.String.Input(
                     "curve_phrase",

@@ -37,7 +37,7 @@ class Clip:
 
     def latent(self, values: Tensor) -> list[Tensor]:
         """Values of video frames [T] as one part for each latent frame."""
-        return [values[:1], *values[1:].split(self.compression)]
+        return [values[:1], *values[1:].split(self.compression)][: self.latent_frames]
 
 
 class Curve(ABC):

@@ -61,9 +61,8 @@ def tempo_losses(attention: Tensor, masks: Tensor) -> TempoLosses:
     In float32, or float64 if the attention is; differentiable in the attention; nothing waits for the device.
     """
     attention = attention.to(torch.promote_types(attention.dtype, torch.float32))
-    masks = masks.to(attention.dtype)
-    tokens = attention.shape[-1]
     active, inactive = masks > ACTIVE, masks < ACTIVE
+    masks, tokens = masks.to(attention.dtype), attention.shape[-1]
     mass = attention.sum(-1)
     mass_inactive, mass_active = _mean_over(mass, inactive), _mean_over(mass, active)
     return TempoLosses(
