@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from comfy_api.input import CurveInput
 from comfy_api.latest import io
+
+from comfy_api.input import CurveInput  # isort: skip (it imports comfy_api.latest, which imports it)
 
 from ..py.core.curves import INTERPOLATIONS, Samples
 from ..py.core.errors import TemporalAttentionError

@@ -6,7 +6,6 @@ import folder_paths
 import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
-from comfy_api.input import LinearCurve, MonotoneCubicCurve
 from comfy_extras.nodes_curve import CurveEditor
 
 from pack.nodes.audio_schedule import AudioScheduleNode
@@ -15,6 +14,8 @@ from pack.py.core.curves import Clip
 from pack.py.core.errors import TemporalAttentionError
 from tools.client import Client
 from tools.server import Server
+
+from comfy_api.input import LinearCurve, MonotoneCubicCurve  # isort: skip (after comfy_api.latest)
 
 CLIP = Clip(9, 4)
 

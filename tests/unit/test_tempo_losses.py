@@ -185,3 +185,9 @@ def test_inputs_stay_as_they_are():
     before = attention.clone(), masks.clone()
     tempo_losses(attention, masks).satisfied()
     assert torch.equal(attention, before[0]) and torch.equal(masks, before[1])
+
+
+def test_nothing_waits_for_the_device():
+    """Meta tensors have no values: whatever asks for one raises."""
+    found = tempo_losses(torch.rand(2, 3, 5, 8, device="meta"), torch.rand(3, 5, device="meta"))
+    assert found.total().shape == found.satisfied().shape == (2,)
