@@ -18,9 +18,8 @@ from .errors import TemporalAttentionError
 
 INTERPOLATIONS = ("hold", "linear", "smooth")
 FRAME, SECOND, PERCENT = UNITS = ("", "s", "%")
-PLACES_A_FRAME = (
-    10**6
-)  # places are rounded to this part of a frame: 1.04 s at 25 frames a second is frame 26, not 26.000000000000004
+# Places are rounded to this part of a frame: 1.04 s at 25 frames a second is frame 26, not 26.000000000000004.
+PLACES_A_FRAME = 10**6
 
 
 @dataclass(frozen=True)

@@ -188,8 +188,8 @@ def test_the_demo_text_encoder():
 def rewritten(monkeypatch):
     """A text encoder whose outer model changes its context by a function."""
 
-    def make(change):
-        clip = FAMILIES["LTX-Video"]()
+    def make(change, family="LTX-Video"):
+        clip = FAMILIES[family]()
         encode = clip.cond_stage_model.encode_token_weights
         monkeypatch.setattr(clip.cond_stage_model, "encode_token_weights", lambda tokens: (change(encode(tokens)[0]), None))
         return clip
@@ -212,8 +212,10 @@ def test_encoders_joined_into_one_context_are_refused(rewritten):
         encode_text(rewritten(lambda context: torch.cat([context, context], 1)), PROMPT, ["black"])
 
 
-def test_a_context_as_long_as_another_encoders_output_is_not_taken_for_it():
+def test_a_context_as_long_as_another_encoders_output_is_not_taken_for_it(rewritten):
     """HunyuanVideo also runs CLIP-L, 77 tokens, which is no part of its context."""
-    clip = FAMILIES["HunyuanVideo"]()
-    found = encode_text(clip, f"a black cat{' 7 !' * 36}", ["black"])
+    prompt = f"a black cat{' 7 !' * 36}"
+    found = encode_text(FAMILIES["HunyuanVideo"](), prompt, ["black"])
     assert found.context.shape[1] == 77 and found.positions["black"] == (1, 2)  # ab, lack: this tokenizer loses spaces
+    with pytest.raises(TemporalAttentionError, match=r"77 rows for \d+ tokens of llama and 77 tokens of l\."):
+        encode_text(rewritten(lambda context: context[..., ::2], "HunyuanVideo"), prompt, ["black"])
