@@ -11,7 +11,7 @@ from torch import Tensor
 from ..core.events import Branch, Forward, Grid
 from ..core.run import Run
 from ..core.store import RUNS
-from .families import Adapter, adapter_of, network_of, unwrapped
+from .families import Adapter, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .progress import Schedule
 
@@ -23,7 +23,7 @@ def outer_sample(executor, *args, **kwargs):
     guider = executor.class_obj
     model, options = guider.model_patcher, guider.model_options
     adapter = adapter_of(model)
-    run = Run(options["transformer_options"][KEY], adapter.family, len(adapter.blocks(network_of(model))))
+    run = Run(options["transformer_options"][KEY], adapter.family, len(blocks_of(model)))
     if not run.chain:
         return executor(*args, **kwargs)
     sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
@@ -72,7 +72,7 @@ class Sampling:
         step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
         ids = options.get("uuids") or [None] * len(chunks)
-        window = options.get("context_window")
+        window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
         return Forward(
@@ -80,14 +80,13 @@ class Sampling:
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=_window_frames(window, grid),
+            frames=window if window is not None and len(window) == grid.frames else None,
             extra=self._predicted_before(ids, window),
         )
 
-    def _predicted_before(self, ids: list, window) -> bool:
+    def _predicted_before(self, ids: list, window: tuple[int, ...] | None) -> bool:
         """Did this prediction ask the network about all these conditionings, in this context window, before?"""
-        frames = None if window is None else tuple(window.index_list)
-        asked = {(key, frames) for key in ids if key is not None}
+        asked = {(key, window) for key in ids if key is not None}
         before = bool(asked) and asked <= self.predicted
         self.predicted |= asked
         return before
@@ -101,12 +100,3 @@ def _branches(guider) -> dict[object, Branch]:
         for cond in conds
         if "uuid" in cond
     }
-
-
-def _window_frames(window, grid: Grid) -> tuple[int, ...] | None:
-    """The latent frames of a context window, its leading anchor frame included."""
-    if window is None:
-        return None
-    anchor = getattr(window, "causal_anchor_index", None)
-    frames = (*(() if anchor is None else (anchor,)), *window.index_list)
-    return frames if len(frames) == grid.frames else None
