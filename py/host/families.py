@@ -17,6 +17,8 @@ from ..core.errors import TemporalAttentionError
 from ..core.events import Grid, Site
 from .tokens import Output, Place, foretold, sequence
 
+Attentions = tuple[nn.Module, tuple[Site, ...]]  # a module that calls the kernel, and its sites in that order
+
 
 @dataclass(frozen=True)
 class BlockSites:
@@ -30,18 +32,26 @@ class BlockSites:
 
     module: nn.Module
     site: Site
-    attentions: tuple[tuple[nn.Module, tuple[Site, ...]], ...]
+    attentions: tuple[Attentions, ...]
     output: Output = sequence(foretold)
     levels: tuple[nn.Module, ...] = ()
 
 
-def context_window(options: dict) -> tuple[int, ...] | None:
-    """The latent frames of the host's context window, its leading anchor frame included; None without one."""
+@dataclass(frozen=True)
+class ContextWindow:
+    """The latent frames that one network call sees, of so many."""
+
+    frames: tuple[int, ...]
+    total_frames: int
+
+
+def context_window(options: dict) -> ContextWindow | None:
+    """The host's context window, its leading anchor frame included; None without one."""
     window = options.get("context_window")
     if window is None:
         return None
     anchor = getattr(window, "causal_anchor_index", None)
-    return (*(() if anchor is None else (anchor,)), *window.index_list)
+    return ContextWindow((*(() if anchor is None else (anchor,)), *window.index_list), window.total_frames)
 
 
 @dataclass(frozen=True)
@@ -58,9 +68,12 @@ class Adapter:
         serves: whether this MODEL, whose network's class others use too, is a video model of this family.
         rows: (x, grid) -> how many videos x holds.
         left_alone: what of the family is passed through unchanged, for the table of families.
+        texts: network -> its attentions outside of the blocks that read text: of kind "text" where the text attends to itself,
+            "control" where a side stream of the video's length does.
+        sequential: whether the blocks run one after the other and nothing else reads their outputs.
         foreseen: MODEL -> its blocks, for a family whose networks get them only while they sample.
         kernel: the attribute in which attention modules keep a kernel of their own, instead of asking the host's slot.
-        window: transformer options of a forward -> the latent frames of its context window, None without one.
+        window: transformer options of a forward -> its context window, None without one.
         unknown: what it means that `grid` returns None.
     """
 
@@ -72,9 +85,11 @@ class Adapter:
     left_alone: str = ""
     serves: Callable[[ModelPatcher], bool] = lambda model: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
+    texts: Callable[[nn.Module], tuple[Attentions, ...]] = lambda network: ()
+    sequential: bool = True
     foreseen: Callable[[ModelPatcher], tuple[BlockSites, ...]] | None = None
     kernel: str = ""
-    window: Callable[[dict], tuple[int, ...] | None] = context_window
+    window: Callable[[dict], ContextWindow | None] = context_window
     unknown: str = "this token layout is not known"
 
 

@@ -188,7 +188,7 @@ class Pack:
 
     def calc_cond_batch(self, executor, model, conds, x, timestep, model_options):
         """Window after window, each a network call of its own; where windows overlap, their mean."""
-        options = {**model_options["transformer_options"], "ad_params": {"sub_idxs": None}}
+        options = {**model_options["transformer_options"], "ad_params": {"sub_idxs": None, "full_length": x.shape[0]}}
         model_options = {**model_options, "transformer_options": options}
         if not 0 < self.context < x.shape[0]:
             return executor(model, conds, x, timestep, model_options)

@@ -128,7 +128,8 @@ def test_context_windows_are_told_apart(subject):
     windows = {forward.frames for forward in forwards}
     assert len(windows) > 1 and {len(window) for window in windows} == {2}
     assert {frame for window in windows for frame in window} == set(range(subject.tiny.latent[0]))
-    assert {f.grid.frames for f in forwards} == {2} and not any(f.extra for f in forwards)
+    assert {f.grid.frames for f in forwards} == {2} and {f.whole for f in forwards} == {subject.tiny.latent[0]}
+    assert not any(f.extra for f in forwards)
 
 
 def test_views_are_passed_through_and_reported(subject, caplog):

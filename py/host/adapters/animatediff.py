@@ -14,7 +14,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from ...core.events import Grid, Site
-from ..families import Adapter, BlockSites, context_window
+from ..families import Adapter, BlockSites, ContextWindow, context_window
 from ..tokens import Output
 
 MOTION, SPATIAL = "VanillaTemporalModule", "SpatialTransformer"
@@ -87,10 +87,12 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return Grid(frames, height, width, tokens=frames * height * width)
 
 
-def window(options: dict) -> tuple[int, ...] | None:
-    """The frames of the pack's own context window, which it publishes for other packs; else those of the host's."""
-    indices = options.get("ad_params", {}).get("sub_idxs")
-    return context_window(options) if indices is None else tuple(indices)
+def window(options: dict) -> ContextWindow | None:
+    """The pack's own context window, which it publishes for other packs; else the host's."""
+    published = options.get("ad_params", {})
+    if published.get("sub_idxs") is None:
+        return context_window(options)
+    return ContextWindow(tuple(published["sub_idxs"]), published["full_length"])
 
 
 ADAPTER = Adapter(
@@ -101,6 +103,7 @@ ADAPTER = Adapter(
     left_alone="attention to text; attention inside frames without a motion module after it; motion modules under view options",
     serves=lambda model: bool(_brought(model)),
     rows=lambda x, grid: x.shape[0] // grid.frames,
+    sequential=False,
     foreseen=foreseen,
     kernel="actual_attention",
     window=window,

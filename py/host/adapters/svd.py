@@ -52,4 +52,5 @@ ADAPTER = Adapter(
     left_alone="attention to the image",
     serves=lambda model: bool(_transformers(network_of(model))),
     rows=lambda x, grid: x.shape[0] // grid.frames,
+    sequential=False,
 )
