@@ -23,6 +23,7 @@ class Ballot:
     notes: dict[tuple[int, int], list[Tensor]] = field(default_factory=dict)
     chosen: int | None = None
     closed: bool = False
+    entropies: dict[int, float] = field(default_factory=dict)
 
     def note(self, step: int, block: int, entropy: Tensor) -> None:
         """Adds what one call measured."""
@@ -40,7 +41,14 @@ class Ballot:
             by_block.setdefault(block, []).extend(x.flatten() for x in entropies)
         self.notes.clear()
         self.closed = True
-        return dict(zip(by_block, torch.stack([torch.cat(values).mean() for values in by_block.values()]).tolist(), strict=True))
+        means = torch.stack([torch.cat(values).mean() for values in by_block.values()]).tolist()
+        self.entropies = dict(zip(by_block, means, strict=True))
+        return self.entropies
+
+    def lowest(self, share: float) -> frozenset[int]:
+        """This share of the blocks, rounded: those of lowest entropy."""
+        ranked = sorted(self.entropies, key=self.entropies.__getitem__)
+        return frozenset(ranked[: round(share * len(ranked))])
 
 
 def elected(entropies: dict[int, float]) -> int:

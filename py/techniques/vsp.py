@@ -75,7 +75,7 @@ class FrameByFrame:
             return _read(call, layout, layout.plans[0])
         out = torch.empty_like(call.q)
         for plan in plans:
-            rows = tuple(row for row in call.rows if layout.plans[row] is plan)
+            rows = tuple(row for row in call.rows if layout.plans[row] == plan)
             out = put(out, rows, _read(take_call(call, rows), layout, plan))
         return out
 
