@@ -18,6 +18,7 @@ The commands run in a real ComfyUI. By default one is made for this pack in your
   COMFYUI_PATH               use this ComfyUI of yours instead; nothing is ever installed into it
   COMFYUI_PYTHON             the Python that runs it, if it is not found
   TEMPORAL_ATTENTION_CACHE   where this pack's own ComfyUI is made and kept
+  ANIMATEDIFF_PATH           a checkout of ComfyUI-AnimateDiff-Evolved, to be tested with (8 GB of memory, four minutes)
 """
 
 

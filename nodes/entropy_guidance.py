@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..py.core.intervention import Where, Window
 from ..py.host.attach import attach
-from ..py.host.families import adapter_of, network_of
+from ..py.host.families import blocks_of
 from ..py.techniques.entropy_guidance import RULES, EntropyGuidance
 from . import _inputs as shared
 
@@ -73,7 +73,7 @@ class EntropyGuidanceNode(io.ComfyNode):
         """Attaches the guidance to a clone of the model."""
         chosen = None if block == AUTOMATIC else block
         if chosen is not None:
-            Where(blocks=frozenset({chosen})).check(len(adapter_of(model).blocks(network_of(model))))
+            Where(blocks=frozenset({chosen})).check(len(blocks_of(model)))
         window = Window(start_percent, end_percent)
         technique = EntropyGuidance(scale=scale, rule=rule, block=chosen, rescale=rescale, where=KINDS[attention], window=window)
         return io.NodeOutput(attach(model, technique))

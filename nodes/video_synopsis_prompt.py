@@ -9,7 +9,7 @@ from ..py.core.frame_text import KeyMark
 from ..py.core.key_places import Placement
 from ..py.core.key_prompts import parse_key_prompts
 from ..py.host.attach import attach
-from ..py.host.families import adapter_of, network_of
+from ..py.host.families import adapter_of, blocks_of
 from ..py.host.key_texts import KEY
 from ..py.maths.text_mixture import INTERPOLATIONS
 from ..py.techniques.vsp import VideoSynopsisPrompting
@@ -109,11 +109,10 @@ def _encoded(clip, text: str) -> list:
 
 
 def _check_reads_text(model) -> None:
-    adapter = adapter_of(model)
-    sites = [site for block in adapter.blocks(network_of(model)) for _, sites in block.attentions for site in sites]
+    sites = [site for block in blocks_of(model) for _, sites in block.attentions for site in sites]
     if not any(site.keys == "text" for site in sites):
         raise TemporalAttentionError(
             "a model that reads its text by cross-attention",
-            f"{adapter.family}, which does not",
+            f"{adapter_of(model).family}, which does not",
             "Use Wan, LTX, Cosmos or Kandinsky.",
         )

@@ -13,7 +13,7 @@ from ..core.frame_text import KeyTexts
 from ..core.intervention import Prompting
 from ..core.run import Run
 from ..core.store import RUNS
-from .families import Adapter, adapter_of, network_of, unwrapped
+from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
 from .key_texts import collect
@@ -28,7 +28,7 @@ def outer_sample(executor, *args, **kwargs):
     guider = executor.class_obj
     model, options = guider.model_patcher, guider.model_options
     adapter = adapter_of(model)
-    run = Run(options["transformer_options"][KEY], adapter.family, len(adapter.blocks(network_of(model))))
+    run = Run(options["transformer_options"][KEY], adapter.family, len(blocks_of(model)))
     if not run.chain:
         return executor(*args, **kwargs)
     sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
@@ -95,10 +95,10 @@ class Sampling:
         step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
         ids = options.get("uuids") or [None] * len(chunks)
-        window = options.get("context_window")
+        window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
-        frames = _window_frames(window, grid)
+        frames = window.frames if window is not None and len(window.frames) == grid.frames else None
         asked = options.get(KEY_ASKED)
         return Forward(
             step,
@@ -114,10 +114,9 @@ class Sampling:
             memory=self.run.memory,
         )
 
-    def _predicted_before(self, ids: list, window) -> bool:
+    def _predicted_before(self, ids: list, window: ContextWindow | None) -> bool:
         """Did this prediction ask the network about all these conditionings, in this context window, before?"""
-        frames = None if window is None else tuple(window.index_list)
-        asked = {(key, frames) for key in ids if key is not None}
+        asked = {(key, window) for key in ids if key is not None}
         before = bool(asked) and asked <= self.predicted
         self.predicted |= asked
         return before
@@ -131,12 +130,3 @@ def _branches(guider) -> dict[object, Branch]:
         for cond in conds
         if "uuid" in cond
     }
-
-
-def _window_frames(window, grid: Grid) -> tuple[int, ...] | None:
-    """The latent frames of a context window, its leading anchor frame included."""
-    if window is None:
-        return None
-    anchor = getattr(window, "causal_anchor_index", None)
-    frames = (*(() if anchor is None else (anchor,)), *window.index_list)
-    return frames if len(frames) == grid.frames else None

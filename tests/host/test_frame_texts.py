@@ -17,7 +17,7 @@ from reference_families import FAMILIES, Video
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.frame_text import KeyMark
 from pack.py.host.attach import attach
-from pack.py.host.families import adapter_of, network_of
+from pack.py.host.families import blocks_of, network_of
 from pack.py.host.key_texts import KEY
 from pack.py.maths.text_mixture import mixture
 from pack.py.techniques.vsp import VideoSynopsisPrompting
@@ -28,9 +28,11 @@ LENGTH = 7
 
 def reads_text(model) -> bool:
     """Does the network read its text by cross-attention?"""
-    blocks = adapter_of(model).blocks(network_of(model))
     return any(
-        site.kind == "cross" and site.keys == "text" for block in blocks for _, sites in block.attentions for site in sites
+        site.kind == "cross" and site.keys == "text"
+        for block in blocks_of(model)
+        for _, sites in block.attentions
+        for site in sites
     )
 
 

@@ -10,7 +10,7 @@ from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch
 from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
-from pack.py.host.families import adapter_of, network_of
+from pack.py.host.families import adapter_of, blocks_of, network_of
 from pack.py.host.prefix import Prefixes
 from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
 from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
@@ -24,7 +24,7 @@ def subject(request):
     """(name, tiny network, loaded MODEL, its blocks)."""
     with torch.inference_mode():
         model = NETWORKS[request.param].load()
-    return request.param, NETWORKS[request.param], model, adapter_of(model).blocks(network_of(model))
+    return request.param, NETWORKS[request.param], model, blocks_of(model)
 
 
 @pytest.fixture
