@@ -1,6 +1,7 @@
 """The nodes on synopsis texts, reference videos and the attention of real videos, in the host."""
 
 import clips  # of tests/unit
+import comfy.context_windows
 import comfy.model_management
 import folder_paths
 import pytest
@@ -26,6 +27,8 @@ from pack.py.host.attach import attach
 from pack.py.host.denoise_once import denoise_once, sigma_at
 from pack.py.host.families import network_of
 from pack.py.measures.frame_pairs import pairwise_cosine
+from tools.client import Client, PromptError
+from tools.server import Server
 
 SPREAD_OVER_FAMILIES = ("wan_t2v", "svd", "ltx_2", "cogvideox_t2v", "hunyuan_video_t2v", "cosmos", "wan_i2v_2.1")
 
@@ -222,3 +225,50 @@ def test_texts_pass_from_node_to_node():
     for node, given in ((SynopsisInstructionNode, "prompt"), (ParseSynopsisNode, "answer")):
         with pytest.raises(TemporalAttentionError):
             run(node, **{given: ""})
+
+
+def test_context_windows_are_those_of_a_real_run(tiny, model):
+    windowed = model.clone()
+    windowed.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
+        context_schedule=comfy.context_windows.get_matching_context_schedule("standard_static"),
+        fuse_method=comfy.context_windows.get_matching_fuse_method("pyramid"),
+        context_length=4,
+        context_overlap=2,
+        dim=2,
+    )
+    latent = {"samples": torch.randn(1, 16, 8, 8, 8, generator=torch.Generator().manual_seed(0))}
+    found = shared.traced_run(*traced(tiny, windowed, latent))
+    frames = {r.frames for r in found.trace.records}
+    assert found.exact and len(frames) > 1 and set().union(*frames) == set(range(8))
+
+
+def test_in_a_running_server(tmp_path):
+    trace = {"model": ["1", 0], "latent": ["4", 0], "positive": ["2", 0], "percent": 0.5, "seed": 1, "blocks": ""}
+    text = {"class_type": "TA_SynopsisInstruction", "inputs": {"prompt": "a rose opens", "states": 0, "seconds": 2.0}}
+    prompt = {
+        "1": {"class_type": "TA_LoadDemoModel", "inputs": {}},
+        "2": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["1", 1], "text": "a red circle"}},
+        "3": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 33, "color": 4210752}},
+        "4": {"class_type": "VAEEncode", "inputs": {"pixels": ["3", 0], "vae": ["1", 2]}},
+        "5": {"class_type": "TA_TraceVideo", "inputs": {**trace, "estimator": "pooled", "rows": 4}},
+        "6": {"class_type": "TA_FrameSimilarity", "inputs": {"images": ["3", 0], "frames": 9, "stretch": False}},
+        "7": {
+            "class_type": "TA_SimilarityByInterval",
+            "inputs": {
+                "trace": ["5", 0], "samples": ["5", 1], "similarity": ["6", 0], "name": "a", "other_name": "b",
+                "blocks_as": "mean of all", "when": "after", "blocks": "", "steps": "", "branch": "cond only",
+            },
+        },
+        "8": text,
+        "9": {"class_type": "TA_ParseSynopsis", "inputs": {"answer": "1. a bud\n2. a rose"}},
+        "10": {"class_type": "PreviewAny", "inputs": {"source": ["8", 0]}},
+        "11": {"class_type": "PreviewAny", "inputs": {"source": ["9", 0]}},
+    }  # fmt: skip
+    with Server(tmp_path, cpu=True) as server:
+        client = Client(server.url)
+        shown = {output.node: output.content for output in client.outputs(client.follow(client.queue(prompt)))}
+        assert shown["6"][:8] == shown["7"][:8] == b"\x89PNG\r\n\x1a\n"
+        assert "Video prompt: a rose opens" in shown["10"] and shown["11"] == "a bud\na rose"
+        prompt["9"]["inputs"]["answer"] = "2s: a bud\n1s: a rose"
+        with pytest.raises(PromptError, match="got line 2 at 1s after 2s"):
+            client.follow(client.queue(prompt))
