@@ -132,6 +132,10 @@ def test_answers_with_places(style):
         ("1. It's winter\n2. 'Tis spring", "It's winter\n'Tis spring"),
         ("Great dunes at dawn\nGreat dunes at dusk", "Great dunes at dawn\nGreat dunes at dusk"),
         ("a lake", "a lake"),
+        ("[0-2s] State 1: a lake\n[2-4s] State 2: a thaw", "0s: a lake\n2s: a thaw"),
+        ("[0:00] a lake\n[1:30] a thaw\n[1:00:00] a flood", "0s: a lake\n90s: a thaw\n3600s: a flood"),
+        ("State 1:\na lake\nunder snow\n\nIce breaks.\n\nState 2: a thaw", "a lake under snow\na thaw"),
+        ("**State 1: a lake**\n**State 2: a thaw**\n\nLet me know!", "a lake\na thaw"),
         ("1. **A lake**\n2. **A thaw**\n\nLet me know!", "A lake\nA thaw"),
     ],
 )
