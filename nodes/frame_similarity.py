@@ -38,7 +38,7 @@ class FrameSimilarityNode(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "frames",
-                    default=32,
+                    default=33,
                     min=3,
                     max=512,
                     tooltip="At most so many frames, evenly spread over the video, are compared. More than your video has latent "
@@ -88,4 +88,4 @@ def _counted(chosen: int, frames: int) -> str:
 
 def _range(matrix, stretch: bool) -> str:
     low = float(matrix.min())
-    return f"; stretched to 0-1 from {low:.3f}-1" if stretch else f"; from {low:.3f} to 1, as measured"
+    return f"; from {low:.3f} to 1, {'stretched to 0 to 1' if stretch else 'as measured'}"

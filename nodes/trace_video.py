@@ -43,7 +43,7 @@ class TraceVideoNode(io.ComfyNode):
                     default=0,
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
-                    control_after_generate=True,
+                    control_after_generate=io.ControlAfterGenerate.fixed,
                     tooltip="Seed of the noise that is added.",
                 ),
                 shared.blocks_input(),

@@ -29,14 +29,15 @@ def pairwise_ssim(images: Tensor, device: torch.device, watch: Watch = iter) -> 
     one, other = torch.triu_indices(count, count, offset=1, device=device)
     matrix = torch.eye(count, device=device)
     for part in watch(parts(len(one), *frames.shape[-2:])):
-        matrix[one[part], other[part]] = ssim_map(frames[one[part]], frames[other[part]]).mean((1, 2, 3))
-    return _symmetric(matrix.triu(1) + matrix.triu(1).mT)
+        alike = ssim_map(frames[one[part]], frames[other[part]]).mean((1, 2, 3))
+        matrix[one[part], other[part]] = matrix[other[part], one[part]] = alike
+    return _exact(matrix)
 
 
 def pairwise_cosine(embeddings: Tensor) -> Tensor:
     """[F, F] cosine of every two embeddings of [F, D]."""
     unit = normalize(embeddings.double(), dim=-1)
-    return _symmetric(unit @ unit.mT)
+    return _exact(unit @ unit.mT)
 
 
 def stretched(matrix: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ def stretched(matrix: Tensor) -> Tensor:
     return ((matrix - low) / (1 - low)).clamp(0, 1)
 
 
-def _symmetric(matrix: Tensor) -> Tensor:
-    """The matrix in float32 on the CPU, with the exact symmetry and the exact 1 on the diagonal that rounding took from it."""
-    exact = ((matrix + matrix.mT) / 2).float().cpu()
-    return exact.fill_diagonal_(1.0).clamp(max=1.0)
+def _exact(matrix: Tensor) -> Tensor:
+    """The matrix in float32 on the CPU, with the symmetry and the 1 on the diagonal that rounding took from it."""
+    even = ((matrix + matrix.mT) / 2).float().cpu()
+    return even.fill_diagonal_(1.0).clamp(max=1.0)

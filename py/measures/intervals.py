@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SPREAD = (0.25, 0.75)  # quantiles
+SPREAD = (0.1, 0.9)  # quantiles
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class IntervalProfile:
 
     Args:
         intervals: [n] rising, above 0, in frames.
-        mean, low, high: [n] mean and quartiles over all entries that far from the diagonal, of all matrices.
+        mean, low, high: [n] mean, 10th and 90th percentile of all entries that far from the diagonal, of all matrices.
         itself: mean of the diagonals.
     """
 

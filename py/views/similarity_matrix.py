@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from torch import Tensor
 
 from ..core.similarity import FrameSimilarity
@@ -21,7 +20,7 @@ def similarity_matrix(found: FrameSimilarity, frames: list[int]) -> Tensor:
         axes = drawing.subplots()
         mesh = axes.imshow(found.matrix.numpy(), cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
         axes.set_title(found.source, color="#555555", fontsize=8)
-        shown = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST_TICKS)).round().astype(int))
+        shown = range(0, len(frames), -(-len(frames) // MOST_TICKS))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(shown, [str(frames[i]) for i in shown])
         axes.set_xlabel("frame of the video")
