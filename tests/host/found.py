@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 
-from pack.py.core.intervention import Intervention, Observer, Prompting
+from pack.py.core.intervention import Intervention, Observer
 
 TECHNIQUES_FOLDER = Path(__file__).resolve().parents[2] / "py" / "techniques"
 
@@ -36,5 +36,6 @@ def observers() -> list[type[Observer]]:
 
 
 def acting() -> list[type[Intervention]]:
-    """The techniques that change the result of any conditioning (those that read key prompts have tests of their own)."""
-    return [technique for technique in techniques() if not issubclass(technique, Observer | Prompting)]
+    """The techniques that change the result of any run; those that want key prompts, or pairs, have tests of their own."""
+    anywhere = [technique for technique in techniques() if technique.concerns is Intervention.concerns]
+    return [technique for technique in anywhere if not issubclass(technique, Observer)]
