@@ -25,7 +25,6 @@ ALPHA = {"identity": IDENTITY, "uniform": UNIFORM}
 class Plan:
     """What is perturbed where, whether whole videos are made, and the VAE that decodes them, if any."""
 
-    attention: str
     where: Where
     perturbations: Sequence[str]
     whole: bool
@@ -47,7 +46,7 @@ def swept(model, plan: Plan, trials: Trials) -> tuple[Sweep, EntropyProfile]:
         where = Where(kinds=plan.where.kinds, blocks=item.blocks)
         perturbed = attach(model, AttentionPerturbation(alpha=ALPHA[item.perturbation], where=where))
         changes[item] = change(unchanged, _pictured(model, run(perturbed), plan.vae))
-    return Sweep(plan.attention, changes), profile
+    return Sweep(changes), profile
 
 
 def _pictured(model, latent, vae) -> Pictured:

@@ -54,11 +54,16 @@ class EntropyProfileNode(io.ComfyNode):
         run, side = found.trace, shared.BRANCHES[branch]
         profiles = profiles_of(run, shared.numbers(steps, "step numbers"), side)
         rows = "cond and uncond" if side is None else side.value
-        which = f"steps {steps}" if steps.strip() else "all recorded steps"
-        head = f"{run.family}, {run.blocks} blocks, {rows}, {which}{shared.provenance(found)}"
-        bars, heatmap = entropy_bars(profiles, head), entropy_over_steps(run, side, head)
+        which = f", steps {steps}" if steps.strip() else ""
+        head, note = f"{run.family}, {run.blocks} blocks, {rows}", shared.provenance(found)
+        bars, heatmap = entropy_bars(profiles, f"{head}{which}{note}"), entropy_over_steps(run, side, f"{head}{note}")
         chosen = main_profile(profiles)
         lists = map(block_list, chosen.halves)
         return io.NodeOutput(
-            bars, heatmap, entropy_report(profiles, head), chosen.highest, *lists, ui=ui.PreviewImage(bars, cls=cls)
+            bars,
+            heatmap,
+            entropy_report(profiles, f"{head}{which}{note}"),
+            chosen.highest,
+            *lists,
+            ui=ui.PreviewImage(bars, cls=cls),
         )

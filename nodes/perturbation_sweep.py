@@ -88,11 +88,11 @@ class PerturbationSweepNode(io.ComfyNode):
         tried = ("uniform",) if (attention, replace_by) == ("cross", BOTH) else PERTURBATIONS[replace_by]
         prompts = Prompts(positive, negative, cfg)
         trials = Trials(model, prompts, latent, seed, Steps(steps, sampler_name, scheduler), at_percent, whole_generations)
-        sweep, profile = swept(model, Plan(attention, where, tried, whole_generations, vae), trials)
+        sweep, profile = swept(model, Plan(where, tried, whole_generations, vae), trials)
         when = f"whole generations, {steps} steps"
         if not whole_generations:
             when = f"step {trials.step} of {steps} (sigma {trials.sigma:.3g})"
-        head = f"{adapter_of(model).family}, {when}, {profile.name} attention"
+        head = f"{adapter_of(model).family}, {when}, {profile.name}"
         image = sweep_chart(sweep, head)
         return io.NodeOutput(image, sweep_report(sweep, profile, head), ui=ui.PreviewImage(image, cls=cls))
 

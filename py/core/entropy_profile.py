@@ -14,7 +14,7 @@ from .errors import TemporalAttentionError
 from .events import Branch, Site
 from .trace import Record, Trace
 
-MAIN_KINDS = ("self", "joint", "temporal")  # a network has one of them; the profile that decides
+MAIN_KINDS = ("self-attention", "joint attention", "temporal attention")  # a network has one of them: the one that decides
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class EntropyProfile:
     """One kind of attention of one network.
 
     Args:
-        name: the kind, such as "self" or "cross to text".
+        name: the kind, such as "self-attention" or "cross-attention to text".
         entropy: block -> mean row entropy in % of log(number of keys).
         energy: block -> place of E(AV) between E(UV) = 0 % and E(IV) = 100 %; none where there is no IV.
         outside, calls: how many of the calls had an energy outside 0 to 100 %, and how many had one at all.
@@ -58,8 +58,10 @@ class EntropyProfile:
 
 
 def kind_of(site: Site) -> str:
-    """What is measured together: the kind, and for cross-attention what it reads."""
-    return f"cross to {site.keys}" if site.kind == "cross" else site.kind
+    """What is measured together: the kind of attention, and for cross-attention what it reads."""
+    if site.kind == "cross":
+        return f"cross-attention to {site.keys}"
+    return "self-attention" if site.kind == "self" else f"{site.kind} attention"
 
 
 def by_kind(trace: Trace) -> dict[str, Trace]:

@@ -28,18 +28,21 @@ def row_entropy(scores: Tensor) -> Tensor:
     scores = scores.clamp(min=SMALLEST)
     weights = scores.exp()
     total = weights.sum(-1)
-    return (total.log() - (weights * scores).sum(-1) / total) / keys.log()
+    entropy = total.log() - (weights * scores).sum(-1) / total
+    return torch.where(keys > 1, entropy / keys.log(), math.nan)
 
 
 def spread(count: int, total: int, offset: float, device: torch.device) -> Tensor:
-    """`count` different places among `total` (all of them if there are no more), made on the device.
+    """`count` places among `total` (all of them if there are no more), rising, made on the device.
 
-    Steps of the golden ratio: even steps would meet the same few columns of every frame wherever they divide its width.
+    One in each of `count` equal parts, at a place in it that moves on by the golden ratio: even steps would meet the same few
+    columns of every frame wherever they divide its width. `offset` in [0, 1) moves all of them.
     """
     if count >= total:
         return torch.arange(total, device=device)
-    places = (torch.arange(count, device=device) * GOLDEN_RATIO + offset) % 1.0
-    return (places * total).long().clamp(max=total - 1)
+    part = torch.arange(count, device=device)
+    place = (part * GOLDEN_RATIO + offset) % 1.0
+    return ((part + place) * (total / count)).long().clamp(max=total - 1)
 
 
 def additive(bias: Tensor) -> Tensor:

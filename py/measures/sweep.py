@@ -28,7 +28,6 @@ class Item:
 class Sweep:
     """The changes of all items, against the run without any perturbation."""
 
-    attention: str
     changes: Mapping[Item, Change]
 
     @property

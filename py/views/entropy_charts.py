@@ -50,11 +50,11 @@ def entropy_over_steps(trace: Trace, branch: Branch | None, head: str) -> Tensor
             mesh = axes.imshow(
                 shown, cmap=_colour_map(), vmin=low, vmax=max(high, low + 0.1), aspect="auto", interpolation="nearest"
             )
-            axes.set_title(f"{name} attention", color=GREY, fontsize=8)
+            axes.set_title(name, color=GREY, fontsize=8)
             axes.set_ylabel("block")
             axes.set_yticks(ticks(len(cells)))
             axes.set_xticks(ticks(cells.shape[1]))
-        panels[0].set_title(f"{head}\n{next(iter(parts))} attention", color=GREY, fontsize=8)
+        panels[0].set_title(f"{head}\n{next(iter(parts))}", color=GREY, fontsize=8)
         panels[-1].set_xlabel("sampling step")
         drawing.colorbar(mesh, ax=list(panels), pad=0.02, label="entropy, % of its maximum")
         return to_image(drawing)
@@ -79,7 +79,7 @@ def _bars(axes, profile: EntropyProfile) -> None:
 def _said(profile: EntropyProfile) -> str:
     high, low = profile.highest, profile.lowest
     return (
-        f"{profile.name} attention: highest block {high} ({profile.entropy[high]:.1f} %), "
+        f"{profile.name}: highest block {high} ({profile.entropy[high]:.1f} %), "
         f"lowest block {low} ({profile.entropy[low]:.1f} %), mean {profile.mean:.1f} %"
     )
 

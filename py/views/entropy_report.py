@@ -22,7 +22,7 @@ def entropy_report(profiles: Mapping[str, EntropyProfile], head: str) -> str:
 
 def _of_kind(profile: EntropyProfile) -> list[str]:
     upper, lower = profile.halves
-    lines = [f"{profile.name} attention: mean entropy {profile.mean:.1f} %", f"{'block':>7}{'entropy %':>11}{'energy %':>11}"]
+    lines = [f"{profile.name}: mean entropy {profile.mean:.1f} %", f"{'block':>7}{'entropy %':>11}{'energy %':>11}"]
     for block, entropy in profile.entropy.items():
         energy = f"{profile.energy[block]:11.1f}" if block in profile.energy else f"{'-':>11}"
         marks = [mark for mark, marked in (("highest", profile.highest), ("lowest", profile.lowest)) if marked == block]

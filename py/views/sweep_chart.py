@@ -21,18 +21,17 @@ WIDTH = 0.8  # of all bars of a block
 
 @dataclass(frozen=True)
 class Panel:
-    """How one measure is drawn: `unchanged` is the value that means no change at all."""
+    """How one measure is drawn; 0 means no change."""
 
     title: str
     unit: str
     of: Callable[[Change], float]
-    unchanged: float
 
 
 PANELS = (
-    Panel("Energy of the change, of that of the unchanged video (logarithmic)", "%", lambda change: change.energy, 0.0),
-    Panel("Structure lost: 1 - SSIM with the unchanged video", "1 - SSIM", lambda change: 1 - change.structure, 0.0),
-    Panel("Difference of neighbouring frames: more (+) or less (-)", "%", lambda change: change.motion, 0.0),
+    Panel("Energy of the change, of that of the unchanged video (logarithmic)", "%", lambda change: change.energy),
+    Panel("Structure lost: 1 - SSIM with the unchanged video", "1 - SSIM", lambda change: 1 - change.structure),
+    Panel("Difference of neighbouring frames: more (+) or less (-)", "%", lambda change: change.motion),
 )
 
 
@@ -41,7 +40,7 @@ def sweep_chart(sweep: Sweep, head: str) -> Tensor:
 
     `head` stands under the title: which network, at which step.
     """
-    with figure(height=8.6, title=f"What each block changes: {sweep.attention} attention replaced") as drawing:
+    with figure(height=8.6, title="What each block changes when its attention pattern is replaced") as drawing:
         panels = drawing.subplots(len(PANELS), 2, sharey="row", sharex="col", width_ratios=(2, 1))
         for (left, right), panel in zip(panels, PANELS, strict=True):
             for i, perturbation in enumerate(sweep.perturbations):
@@ -49,6 +48,8 @@ def sweep_chart(sweep: Sweep, head: str) -> Tensor:
                 _bars(right, panel, sweep.groups(perturbation), i, sweep)
             left.set_title(panel.title, color=GREY, fontsize=8)
             left.set_ylabel(panel.unit)
+            for axes in (left, right):
+                axes.axhline(0, color=LINE, linewidth=0.8)
             _scale(left, panel, sweep)
         panels[0, 0].set_title(f"{head}\n{PANELS[0].title}", color=GREY, fontsize=8)
         panels[0, 1].set_title("groups of blocks", color=GREY, fontsize=8)
@@ -73,10 +74,13 @@ def _bars(axes, panel: Panel, changes: dict, index: int, sweep: Sweep) -> None:
 
 def _scale(axes, panel: Panel, sweep: Sweep) -> None:
     """The energy of a group can be a thousand times that of a block."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
     values = [panel.of(change) for change in sweep.changes.values()]
     positive = [value for value in values if math.isfinite(value) and value > 0]
     if panel is PANELS[0] and positive:
         axes.set_yscale("log")
         axes.set_ylim(min(positive) / 2, max(positive) * 2)
-    else:
-        axes.axhline(panel.unchanged, color=LINE, linewidth=0.8)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
