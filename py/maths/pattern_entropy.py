@@ -12,7 +12,7 @@ from torch import Tensor
 
 EXCLUDED = -1e4  # a bias below it takes a key out of the row; hosts write -inf, or the lowest number of the dtype
 SMALLEST = -80.0  # exp of it is 0 next to the row's largest weight, and times it still 0
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 64
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
