@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from comfy_api.latest import io
 
@@ -124,6 +125,12 @@ def traced_run(trace, samples: dict, node: str = "Trace Attention") -> Found:
             "are so, the run is older than the last 8: change the sampler's seed to run it again.",
         )
     return found
+
+
+def frame_attention_run(trace, samples: dict) -> Found:
+    """The run behind `trace_inputs`, with only the calls in which frames attend to frames."""
+    found = traced_run(trace, samples)
+    return replace(found, trace=found.trace.holding("h_row"))
 
 
 def provenance(found: Found) -> str:

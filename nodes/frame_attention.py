@@ -52,7 +52,7 @@ class FrameAttentionNode(io.ComfyNode):
     @classmethod
     def execute(cls, trace, samples, blocks, steps, when, branch) -> io.NodeOutput:
         """Draws the run that returned `samples`."""
-        found = shared.traced_run(trace, samples)
+        found = shared.frame_attention_run(trace, samples)
         image = frame_matrices(
             found.trace,
             shared.numbers(blocks, "block numbers"),

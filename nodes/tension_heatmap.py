@@ -48,6 +48,6 @@ class TensionHeatmapNode(io.ComfyNode):
     @classmethod
     def execute(cls, trace, samples, quantity, branch, full_range) -> io.NodeOutput:
         """Draws the run that returned `samples`."""
-        found = shared.traced_run(trace, samples)
+        found = shared.frame_attention_run(trace, samples)
         image = layer_step_heatmap(found.trace, quantity, shared.BRANCHES[branch], full_range, shared.provenance(found))
         return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))

@@ -7,7 +7,8 @@ from comfy_api.latest import io
 from ..py.core.intervention import Where, Window
 from ..py.host.attach import attach
 from ..py.techniques.estimator import Estimator
-from ..py.techniques.record import FrameAttentionRecorder
+from ..py.techniques.pattern import SQUARE
+from ..py.techniques.record import BETWEEN_FRAMES, FrameAttentionRecorder
 from . import _inputs as shared
 
 
@@ -21,14 +22,24 @@ class TraceAttentionNode(io.ComfyNode):
             node_id="TA_TraceAttention",
             display_name="Trace Attention",
             category=shared.DIAGNOSTICS,
-            description="Watches how much each frame attends to each other one while the model samples. It only looks: the "
-            "video is bit-identical to one without it. It sees what all techniques on the model do, wherever it stands.",
+            description="Watches how much each frame attends to each other one, and how spread out each attention is, while the "
+            "model samples. It only looks: the video is bit-identical to one without it. It sees what all techniques on the "
+            "model do, wherever it stands.",
             search_aliases=["record attention", "attention map", "spectral tension", "diagnostics"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model, with or without techniques on it."),
                 *shared.window_inputs(),
                 shared.blocks_input(),
                 *shared.estimator_inputs(),
+                io.Int.Input(
+                    "entropy_rows",
+                    default=64,
+                    min=0,
+                    max=4096,
+                    advanced=True,
+                    tooltip="Query rows of each head from which the entropy of the pattern is measured, for Entropy Profile, in "
+                    "every attention of a block. 64 is enough; 0 = not measured.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The watched model: connect it to the sampler."),
@@ -37,11 +48,13 @@ class TraceAttentionNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, start_percent, end_percent, blocks, estimator, rows) -> io.NodeOutput:
+    def execute(cls, model, start_percent, end_percent, blocks, estimator, rows, entropy_rows) -> io.NodeOutput:
         """Attaches the recorder to a clone of the model."""
+        kinds = SQUARE | {"cross"} if entropy_rows else BETWEEN_FRAMES
         recorder = FrameAttentionRecorder(
             estimator=Estimator(estimator, rows),
+            entropy_rows=entropy_rows,
             window=Window(start_percent, end_percent),
-            where=Where(blocks=shared.numbers(blocks, "block numbers")),
+            where=Where(kinds=kinds, blocks=shared.numbers(blocks, "block numbers")),
         )
         return io.NodeOutput(attach(model, recorder), recorder)

@@ -39,5 +39,5 @@ class TraceInfoNode(io.ComfyNode):
     @classmethod
     def execute(cls, trace, samples, active_threshold) -> io.NodeOutput:
         """Reports on the run that returned `samples`."""
-        found = shared.traced_run(trace, samples)
+        found = shared.frame_attention_run(trace, samples)
         return io.NodeOutput(trace_report(found.trace, active_threshold, shared.provenance(found)))

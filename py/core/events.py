@@ -146,7 +146,8 @@ class Attention:
     """One attention call: q [B, H, Lq, D], k and v [B, H, Lk, D], an additive `bias` or None, the score `scale`.
 
     `rows` are the batch rows of the forward that this call holds. `notes` and `memory` are shared by all edits of a
-    call: values for the trace, and measurements that several interventions may want.
+    call: values for the trace, and measurements that several interventions may want. Observers also see what the kernel
+    returned, `out` [B, H, Lq, D].
     """
 
     site: Site
@@ -160,6 +161,7 @@ class Attention:
     rows: tuple[int, ...]
     notes: list[Note] = field(default_factory=list)
     memory: dict = field(default_factory=dict)
+    out: Tensor | None = None
 
     def edit(self, **changes) -> Attention:
         """A changed copy; nothing is written in place."""

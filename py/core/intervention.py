@@ -119,7 +119,7 @@ class Observer(Intervention):
         return cls()
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
-        """What to keep of an attention, given the call as the model made it and as the kernel received it."""
+        """What to keep of an attention, given the call as the model made it and as the kernel received and answered it."""
         return []
 
     def block_seen(self, call: Block) -> list[Note]:

@@ -31,13 +31,14 @@ class Pipeline:
         for i in chain:
             edited, changed[id(i)] = self._edit(i, edited, "before")
         out = edited.attend()
+        finished = edited.edit(out=out)
         for i in chain:
             out, also = self._edit_output(i, edited, out)
             self.count(i, call.site, call.forward.step, changed[id(i)] or also or isinstance(i, Observer))
         for i in chain:
             if isinstance(i, Observer):
-                shown = _shown(i, call)
-                notes = i.seen(shown, shown if edited is call else _shown(i, edited))
+                received = _shown(i, finished)
+                notes = i.seen(received if edited is call else _shown(i, call), received)
                 self.record(i, CallNotes(call.site, call.forward, [*call.notes, *notes]))
         return out
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from .events import Attention, Block
 
 Call = TypeVar("Call", Attention, Block)
-TENSORS = {Attention: ("q", "k", "v", "bias"), Block: ("x",)}
+TENSORS = {Attention: ("q", "k", "v", "bias", "out"), Block: ("x",)}
 
 
 def take(x: Tensor, rows: tuple[int, ...]) -> Tensor:

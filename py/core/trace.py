@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -40,6 +40,10 @@ class Trace:
     def nbytes(self) -> int:
         """Size of all arrays in bytes."""
         return sum(array.nbytes for record in self.records for array in record.values.values())
+
+    def holding(self, name: str) -> Trace:
+        """The same run with only those records that hold a value of this name."""
+        return replace(self, records=[r for r in self.records if name in r.values])
 
     def select(self, branch: Branch | None = None, steps: set[int] | None = None, blocks: set[int] | None = None) -> list[Record]:
         """The records of a branch, of some steps and of some blocks (None = all)."""

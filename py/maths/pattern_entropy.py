@@ -11,35 +11,38 @@ import torch
 from torch import Tensor
 
 EXCLUDED = -1e4  # a bias below it takes a key out of the row; hosts write -inf, or the lowest number of the dtype
-SMALLEST = -80.0  # exp of it is 0 next to the row's largest weight, and times it still 0
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 64
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
-def row_entropy(scores: Tensor) -> Tensor:
-    """[..., n, m] scores before softmax -> [..., n] H / log(number of keys): 0 for one key, 1 for all of them alike.
+def row_entropy(scores: Tensor, masked: bool = True) -> Tensor:
+    """[..., n, m] float32 scores before softmax -> [..., n] H / log(number of keys): 0 for one key, 1 for all of them alike.
 
-    H(A_i) = -sum_j A_ij log A_ij = log Z - E[s], with the largest score of the row at 0 so that nothing cancels. Masked keys are
-    not counted; NaN in a row with a single key, which is both at once. In float32.
+    H(A_i) = -sum_j A_ij log A_ij = log Z - E[s], where log Z is the largest score less the log of its weight. Masked keys are not
+    counted; `masked` = False spares looking for them. NaN in a row with a single key, which is both at once.
     """
-    scores = scores.float()
-    scores = scores - scores.amax(-1, keepdim=True)
-    keys = (scores > EXCLUDED).sum(-1)
-    scores = scores.clamp(min=SMALLEST)
-    weights = scores.exp()
-    total = weights.sum(-1)
-    return (total.log() - (weights * scores).sum(-1) / total) / keys.log()
+    highest, weights = scores.amax(-1), torch.softmax(scores, -1)
+    keys = scores.shape[-1]
+    if masked:
+        kept = scores > highest.unsqueeze(-1) + EXCLUDED
+        keys, scores = kept.sum(-1), scores.masked_fill(~kept, 0.0)  # 0 x -inf is no number
+    entropy = (highest - torch.linalg.vecdot(weights, scores)) - weights.amax(-1).log()
+    if not masked:
+        return entropy / math.log(keys) if keys > 1 else torch.full_like(entropy, math.nan)
+    return torch.where(keys > 1, entropy / keys.log(), math.nan)
 
 
 def spread(count: int, total: int, offset: float, device: torch.device) -> Tensor:
-    """`count` different places among `total` (all of them if there are no more), made on the device.
+    """`count` places among `total` (all of them if there are no more), rising, made on the device.
 
-    Steps of the golden ratio: even steps would meet the same few columns of every frame wherever they divide its width.
+    One in each of `count` equal parts, at a place in it that moves on by the golden ratio: even steps would meet the same few
+    columns of every frame wherever they divide its width. `offset` in [0, 1) moves all of them.
     """
     if count >= total:
         return torch.arange(total, device=device)
-    places = (torch.arange(count, device=device) * GOLDEN_RATIO + offset) % 1.0
-    return (places * total).long().clamp(max=total - 1)
+    part = torch.arange(count, device=device)
+    place = (part * GOLDEN_RATIO + offset) % 1.0
+    return ((part + place) * (total / count)).long().clamp(max=total - 1)
 
 
 def additive(bias: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The attention patterns of one call: their entropy from sampled rows, and what a uniform one would give.
 
-Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), section 3.1. The rows are those of video queries. Their keys
+Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), section 3.1. Rows are those of video queries; their keys
 are all that such a row may attend to: in a joint attention the text as well; padding that a mask takes out is not counted.
 """
 
@@ -38,7 +38,8 @@ class PatternEntropy:
         """[B, H] in float32, measured once however often it is asked for."""
         key = (self, id(call.q), id(call.k), id(call.bias))
         if key not in call.memory:
-            heads = [row_entropy(scores).mean() for scores in sampled_scores(call, self.rows)]
+            masked = call.bias is not None
+            heads = [row_entropy(scores, masked).mean() for scores in sampled_scores(call, self.rows)]
             # the tensors are kept beside the result: an id is only unique while its object lives
             call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), call.q, call.k, call.bias)
         return call.memory[key][0]
@@ -49,7 +50,7 @@ def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
     q, k, bias = _sampled(call, rows)
     for sample in range(q.shape[0]):
         for head in range(q.shape[1]):
-            scores = (q[sample, head].float() @ k[sample, head].float().mT) * call.scale
+            scores = (call.scale * q[sample, head].float()) @ k[sample, head].float().mT
             yield scores if bias is None else scores + additive(bias[sample % len(bias), head % bias.shape[1]])
 
 
@@ -71,20 +72,20 @@ def identity(call: Attention) -> Tensor:
 
 
 def _sampled(call: Attention, rows: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Sampled queries [B, H, P, n, D], their keys [B, H, P, m, D], and the bias [b, h, 1, n or 1, m] of their scores."""
+    """Sampled queries [B, H, P, n, D], their keys [B, H, P, m, D], and the bias [b, h, 1 or P, n or 1, m] of their scores."""
     grid, kind = call.forward.grid, call.site.kind
     offset = rotating_offset(call.forward.step.index, call.site.block)
-    q, k, bias = _by_pattern(call, call.q), _by_pattern(call, call.k), _bias(call)
+    k, bias = _by_pattern(call, call.k), _bias(call)
     if kind == "temporal":
-        positions = spread(rows, grid.spatial, offset, q.device)
-        return q[:, :, positions], k[:, :, positions], bias
-    if kind == "spatial":
-        tokens = spread(-(-rows // grid.frames), grid.spatial, offset, q.device)
-    else:
-        tokens = grid.start + spread(rows, grid.alone.tokens, offset, q.device)
+        positions = spread(rows, grid.spatial, offset, call.q.device)
+        return _by_pattern(call, call.q)[:, :, positions], k[:, :, positions], bias
+    patterns = grid.frames if kind == "spatial" else 1
+    tokens = spread(-(-rows // patterns) * patterns, grid.alone.tokens, offset, call.q.device)
+    q = call.q[:, :, grid.start + tokens].unflatten(2, (patterns, -1))
     if bias is not None and bias.shape[-2] > 1:
-        bias = bias[..., tokens, :]
-    return q[..., tokens, :], k, bias
+        own = tokens % grid.spatial if kind == "spatial" else grid.start + tokens
+        bias = bias[:, :, 0, own].unflatten(2, (patterns, -1))
+    return q, k, bias
 
 
 def _by_pattern(call: Attention, x: Tensor) -> Tensor:

@@ -1,30 +1,48 @@
-"""Records the frame attention of every attention call, before and after all edits: the source of every picture."""
+"""Records the frame attention of every attention call, before and after all edits, and the entropy and energy of its pattern."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from ..core.errors import TemporalAttentionError
 from ..core.events import Attention, CallNotes, Note
 from ..core.intervention import Observer
+from ..maths.pattern_entropy import energy
 from .estimator import Estimator
+from .pattern import SQUARE, PatternEntropy, identity, uniform
+
+BETWEEN_FRAMES = frozenset({"self", "joint", "temporal"})  # kinds in which one frame attends to another
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrameAttentionRecorder(Observer):
-    """Keeps, for each call and batch row, of the attention as the model made it:
+    """Keeps, for each call and batch row in which frames attend to frames, of the attention as the model made it:
 
     h_row [H]; spectrum [H, F], the eigenvalues of rho (Eq. 2) in rising order; frames [F, F], A averaged over heads;
     and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k.
+
+    With `entropy_rows` of at least 1 also, for calls of every kind in `where`: entropy [H], the mean row entropy of the pattern
+    as the model made it, from so many rows of each head; and energy [3], those of AV (what the kernel returned), UV and IV over
+    heads and video tokens, NaN for IV where the keys are no video.
     """
 
     estimator: Estimator = field(default_factory=Estimator)
+    entropy_rows: int = 0
+
+    def __post_init__(self):
+        if self.entropy_rows < 0:
+            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy, 64 are enough.")
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""
-        notes = self._measured(call, "")
+        notes = self._pattern(call, edited) if self.entropy_rows else []
+        if call.site.kind not in BETWEEN_FRAMES:
+            return notes
+        notes += self._measured(call, "")
         if edited.q is not call.q or edited.k is not call.k:
             notes += self._measured(edited, "after.")
         return notes
@@ -39,6 +57,19 @@ class FrameAttentionRecorder(Observer):
         measured = self.estimator.measure(call)
         values = {"h_row": measured.h_row, "rho": measured.rho, "frames": measured.matrix.mean(1)}
         return [Note(f"{prefix}{name}", call.rows, value) for name, value in values.items()]
+
+    def _pattern(self, call: Attention, edited: Attention) -> list[Note]:
+        entropy = PatternEntropy(self.entropy_rows).measure(call)
+        return [Note("entropy", call.rows, entropy), Note("energy", call.rows, _energies(edited))]
+
+
+def _energies(call: Attention) -> Tensor:
+    """[B, 3]: E(AV), E(UV), E(IV) of the video rows."""
+    video = call.forward.grid.video
+    mean = uniform(call)
+    shared_by = call.out[:, :, video].shape[2] // mean.shape[2]
+    own = energy(identity(call)) if call.site.kind in SQUARE else mean.new_full((len(call.rows),), math.nan)
+    return torch.stack([energy(call.out[:, :, video]), shared_by * energy(mean), own], dim=-1)
 
 
 def _with_spectrum(note: Note, spectra: dict[int, Tensor]) -> Note:

@@ -33,8 +33,8 @@ def layer_step_heatmap(trace: Trace, quantity: str, branch: Branch | None, full_
         axes.set_title(f"{trace.family}, {rows} blocks, {rows_title}{note}{_summary(cells)}", color="#555555", fontsize=8)
         axes.set_xlabel("sampling step")
         axes.set_ylabel("block")
-        axes.set_xticks(_ticks(steps))
-        axes.set_yticks(_ticks(rows))
+        axes.set_xticks(ticks(steps))
+        axes.set_yticks(ticks(rows))
         drawing.colorbar(mesh, ax=axes, pad=0.02, label=quantity)
         return to_image(drawing)
 
@@ -47,7 +47,8 @@ def _scale(trace: Trace, q: Quantity, branch: Branch | None, full_range: bool) -
     return np.concatenate([trace.by_block_and_step(one.of, branch) for one in shown])
 
 
-def _ticks(count: int) -> range:
+def ticks(count: int) -> range:
+    """Every number from 0 on, or every so many of them that 16 remain."""
     return range(0, count, max(1, -(-count // MOST_TICKS)))
 
 

@@ -8,7 +8,7 @@ from pack.py.core.intervention import Intervention, Observer
 
 TECHNIQUES_FOLDER = Path(__file__).resolve().parents[2] / "py" / "techniques"
 
-STRONG = {"layer_weight": "flat", "tau": 2.0, "channels": (0, 3)}
+STRONG = {"layer_weight": "flat", "tau": 2.0, "channels": (0, 3), "entropy_rows": 64}
 
 
 def techniques() -> list[type[Intervention]]:
