@@ -86,7 +86,7 @@ class ForwardScope:
         site = self.sites.popleft() if self.sites else None
         if site is None or not self.pipeline.wants(site):
             return PASS
-        grid = self.adapter.level(self.forward.grid, call.options["transformer_options"])
+        grid = self._level(call.options["transformer_options"])
         call = call.folded(Fold.of(site.kind, grid))
         placed = self._placed(site, grid, call)
         if placed is None:
@@ -97,6 +97,12 @@ class ForwardScope:
         rows = forward.rows(None)
         event = Attention(site, forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), rows)
         return call.to_host(self.pipeline.attention(event))
+
+    def _level(self, options: dict) -> Grid:
+        """The grid of the level of the network that is being run."""
+        widest = self.forward.grid
+        grid = self.adapter.level(widest, options)
+        return grid if grid.width == widest.width else replace(grid, level=round(widest.width / grid.width))
 
     def _placed(self, site: Site, grid: Grid, call: HostCall) -> Grid | None:
         """Where the video is in the call's tokens; None if it is not as foretold: patches may split it by rows or tokens."""

@@ -73,6 +73,7 @@ class Sampling:
         each = batch // len(chunks)
         ids = options.get("uuids") or [None] * len(chunks)
         window = options.get("context_window")
+        frames = _window_frames(window, grid)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
         return Forward(
@@ -80,8 +81,9 @@ class Sampling:
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=_window_frames(window, grid),
+            frames=frames,
             extra=self._predicted_before(ids, window),
+            total_frames=None if frames is None else window.total_frames,
         )
 
     def _predicted_before(self, ids: list, window) -> bool:

@@ -17,7 +17,7 @@ class FrameAttentionRecorder(Observer):
     """Keeps, for each call and batch row, of the attention as the model made it:
 
     h_row [H]; spectrum [H, F], the eigenvalues of rho (Eq. 2) in rising order; frames [F, F], A averaged over heads;
-    and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k.
+    and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k or added a low-rank bias.
     """
 
     estimator: Estimator = field(default_factory=Estimator)
@@ -25,7 +25,7 @@ class FrameAttentionRecorder(Observer):
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""
         notes = self._measured(call, "")
-        if edited.q is not call.q or edited.k is not call.k:
+        if any(getattr(edited, name) is not getattr(call, name) for name in ("q", "k", "low_rank")):
             notes += self._measured(edited, "after.")
         return notes
 
