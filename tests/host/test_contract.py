@@ -131,7 +131,7 @@ def test_no_technique_makes_a_tensor_of_tokens_squared(subject):
     sample(tiny, attach(model, Watcher(log=calls)), steps=1, cfg=1.0, latent=wide(tiny))
     squared = max(forward.grid.alone.tokens for _, forward, *_ in calls) ** 2
     plain = largest(tiny, model)
-    assert largest(tiny, model, *map(strong, techniques())) <= plain < squared
+    assert largest(tiny, model, *map(strong, techniques())) <= 1.25 * plain < squared, "heads may grow by a few columns"
     assert largest(tiny, model, TokensSquared()) >= squared, "the check would find one"
 
 
