@@ -15,6 +15,7 @@ CATEGORY = "temporal attention"
 DIAGNOSTICS = f"{CATEGORY}/diagnostics"
 
 Trace = io.Custom("TA_TRACE")
+FrameSimilarity = io.Custom("TA_FRAME_SIMILARITY")
 
 LARGEST_NUMBER = 9999
 

@@ -68,6 +68,14 @@ class TemporalAttentionRegularization(Intervention):
         """False at strength 0."""
         return self.strength != 0.0
 
+    @property
+    def described(self) -> str:
+        """The settings in words."""
+        unit = " of the frames" if self.sigma_unit == SIGMA_UNITS[0] else " latent frames"
+        shape = f"sigma {self.sigma:g}{unit}" if self.similarity is None else f"similarity by {self.similarity.source}"
+        levels = "" if self.levels is None else f", {' + '.join(f'D{level}' for level in sorted(self.levels))}"
+        return f"strength {self.strength:g} of the {self.scale}, {shape}{levels}"
+
     def before(self, call: Attention) -> Attention:
         """Adds strength * scale(query) * matrix[frame of the query, frame of the key] to the scores, as two narrow factors."""
         grid = call.forward.grid
