@@ -48,5 +48,5 @@ class RegularizationMatrixNode(io.ComfyNode):
                 "one without",
                 "Connect the model output of that node.",
             )
-        image = regularization_matrices([(tar.described, tar.strength * tar.matrix(frames).numpy()) for tar in found])
+        image = regularization_matrices([(tar.described, tar.strength * tar.matrix(frames)) for tar in found])
         return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))

@@ -1,4 +1,4 @@
-"""The regularisation matrix between frames, and its factors.
+"""The regularisation matrix between frames, and its factors: numpy, since it is small and made once a run.
 
 VSTAR: Generative Temporal Nursing (Li et al.), Eq. 2.
 """
@@ -7,39 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
-from torch.nn.functional import interpolate
+import numpy as np
 
 TOLERANCE = 1e-6  # of factors, where a matrix lies in [0, 1]
 
+Array = np.ndarray
 
-def gaussian(frames: Sequence[int], sigma: float) -> Tensor:
+
+def gaussian(frames: Sequence[int], sigma: float) -> Array:
     """exp(-((j - i) / sigma)^2 / 2) between frames at the places i and j: [F, F] float64."""
-    place = torch.tensor(frames, dtype=torch.float64)
-    return torch.exp(-(((place[None] - place[:, None]) / sigma) ** 2) / 2)
+    place = np.asarray(frames, dtype=np.float64)
+    return np.exp(-(((place[None] - place[:, None]) / sigma) ** 2) / 2)
 
 
-def resampled(matrix: Tensor, frames: int) -> Tensor:
+def resampled(matrix: Array, frames: int) -> Array:
     """A square matrix brought to [frames, frames] float64, bilinearly, first and last frame kept."""
-    if len(matrix) == frames:
-        return matrix.double()
-    return interpolate(matrix.double()[None, None], size=(frames, frames), mode="bilinear", align_corners=True)[0, 0]
+    given, wanted = np.arange(len(matrix)), np.linspace(0, len(matrix) - 1, frames)
+    rows = np.stack([np.interp(wanted, given, row) for row in matrix])
+    return np.stack([np.interp(wanted, given, column) for column in rows.T], axis=1)
 
 
-def centred(matrix: Tensor) -> Tensor:
+def centred(matrix: Array) -> Array:
     """Each row less its mean: as a bias over the frames of a video alone the same, since softmax ignores a constant."""
-    return matrix - matrix.mean(-1, keepdim=True)
+    return matrix - matrix.mean(-1, keepdims=True)
 
 
-def factors(matrix: Tensor, tolerance: float = TOLERANCE) -> tuple[Tensor, Tensor]:
+def factors(matrix: Array, tolerance: float = TOLERANCE) -> tuple[Array, Array]:
     """The narrowest a, b [F, r], r >= 1, with |a b^T - matrix| <= tolerance everywhere.
 
     A wide band needs few columns whatever F is: 6 for a sigma of half the frames.
     """
-    u, s, vh = torch.linalg.svd(matrix.double())
-    a, b = u * s.sqrt(), vh.mT * s.sqrt()
+    u, s, vh = np.linalg.svd(matrix)
+    a, b = u * np.sqrt(s), vh.T * np.sqrt(s)
     rank = 1
-    while (a[:, :rank] @ b[:, :rank].mT - matrix).abs().max() > tolerance:
+    while np.abs(a[:, :rank] @ b[:, :rank].T - matrix).max() > tolerance and rank < len(matrix):
         rank += 1
     return a[:, :rank], b[:, :rank]

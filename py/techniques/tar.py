@@ -9,6 +9,7 @@ import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,14 +89,14 @@ class TemporalAttentionRegularization(Intervention):
         keys = b.unsqueeze(1).expand(1, 1, grid.frames, grid.spatial, -1)
         return call.biased(grid.among_tokens(queries), grid.among_tokens(keys.to(call.k.dtype)))
 
-    def matrix(self, frames: int, window: tuple[int, ...] | None = None, total: int | None = None) -> Tensor:
+    def matrix(self, frames: int, window: tuple[int, ...] | None = None, total: int | None = None) -> np.ndarray:
         """The matrix [F, F] float64 as the source has it, for a forward of `frames`, or for a window of `total` frames."""
         places = window or tuple(range(frames))
         if self.similarity is None:
             share = self.sigma_unit == SIGMA_UNITS[0]
             return band.gaussian(places, self.sigma * frames if share else self.sigma)
-        whole = band.resampled(self.similarity.matrix, total or frames)
-        return whole[list(places)][:, list(places)]
+        whole = band.resampled(self.similarity.matrix.numpy(), total or frames)
+        return whole[np.ix_(places, places)]
 
     def _scale(self, call: Attention) -> Tensor:
         """[B, H, F or 1, S or 1] float32."""
@@ -115,6 +116,7 @@ def _factors(
     """The centred matrix as factors [F, r] float32 on the device, made once: inside a block nothing may wait for the host."""
     if tar.similarity is not None and len(tar.similarity.matrix) != (total or frames):
         log.info("Temporal Attention: %d frames of similarity are resampled to %d.", len(tar.similarity.matrix), total or frames)
+    found = band.factors(band.centred(tar.matrix(frames, window, total)))
     with torch.inference_mode(False):  # what is kept must serve gradient passes too
-        a, b = band.factors(band.centred(tar.matrix(frames, window, total)))
-        return a.float().to(device, non_blocking=True), b.float().to(device, non_blocking=True)
+        a, b = (torch.from_numpy(factor).float().to(device, non_blocking=True) for factor in found)
+    return a, b

@@ -7,7 +7,7 @@ import pytest
 import torch
 from events import COND, UNCOND, attention, forward
 from reference import double
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from torch.testing import assert_close
 
 from pack.py.core.low_rank import groups, with_biases
@@ -56,9 +56,8 @@ def problem(frames, layout="video alone", mask="none", sigma=1.5, width=8, seed=
     batch, heads, tokens = 2, 3, before + frames * spatial + after
     q, k, v = (torch.randn(batch, heads, tokens, width, generator=generator) for _ in range(3))
     height = 3 * torch.rand(batch, heads, tokens, 1, generator=generator)
-    a, b = (torch.zeros(tokens, factor.shape[1]) for factor in factors(centred(gaussian(range(frames), sigma))))
-    for whole, factor in zip((a, b), factors(centred(gaussian(range(frames), sigma))), strict=True):
-        whole[before : before + frames * spatial] = factor.float().repeat_interleave(spatial, 0)
+    found = [torch.from_numpy(factor).float() for factor in factors(centred(gaussian(range(frames), sigma)))]
+    a, b = (pad(factor.repeat_interleave(spatial, 0), (0, 0, before, after)) for factor in found)
     given = masked(mask, batch, heads, tokens, generator)
     bias = double(height) * band_of_tokens(frames, spatial, before, after, sigma)
     if given is not None:
@@ -146,7 +145,7 @@ def test_rounding_the_columns_to_bfloat16_costs_less_than_rounding_q_and_k(sigma
     generator = torch.Generator().manual_seed(0)
     q, k = (1.5 * torch.randn(4000, 128, generator=generator) for _ in range(2))
     scale, height = 128**-0.5, 3.0  # row max 10 times strength 0.3
-    a, b = (factor.float() for factor in factors(centred(gaussian(range(21), sigma))))
+    a, b = (torch.from_numpy(factor).float() for factor in factors(centred(gaussian(range(21), sigma))))
     a = height * a[torch.arange(4000) % 21]
     b = b[torch.randint(21, (4000,), generator=generator)]
 
