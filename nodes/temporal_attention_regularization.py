@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where, Window
 from ..py.host.attach import attach
-from ..py.host.families import adapter_of, network_of
+from ..py.host.families import adapter_of, blocks_of
 from ..py.techniques.tar import EARLY_END, SCALES, SIGMA_UNITS, TemporalAttentionRegularization
 from ..py.techniques.tar_presets import AUTO, PRESETS, Preset, preset_of
 from . import _inputs as shared
@@ -85,14 +85,12 @@ class TemporalAttentionRegularizationNode(io.ComfyNode):
 
 def _preset(model, name: str) -> Preset:
     """The preset for this network. Raises TemporalAttentionError for levels that only a UNet has."""
-    adapter = adapter_of(model)
-    sites = [site for block in adapter.blocks(network_of(model)) for _, own in block.attentions for site in own]
-    temporal = any(site.kind == "temporal" for site in sites)
+    temporal = any(block.site.kind == "temporal" for block in blocks_of(model))
     preset = preset_of(name, temporal)
     if not temporal and preset.levels is not None and 1 not in preset.levels:
         raise TemporalAttentionError(
             f"a UNet with layers over time alone, for the preset {name}",
-            f"{adapter.family}, whose blocks all have one resolution",
+            f"{adapter_of(model).family}, whose blocks all have one resolution",
             "Choose auto, or D1 for the paper's strength and sigma.",
         )
     return preset
@@ -128,7 +126,7 @@ def _tuning_inputs() -> list[io.Input]:
             "too (the authors' code to the letter). map max: the largest of all (the paper's formula). row max - row mean: "
             "without the offset that all keys share.",
         ),
-        shared.FrameSimilarity.Input(
+        shared.Similarity.Input(
             "similarity",
             optional=True,
             tooltip="How alike the frames of a reference video are, instead of the band: its dynamics are carried over. sigma is "

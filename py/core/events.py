@@ -9,6 +9,9 @@ from enum import Enum
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .frame_text import KeyTexts, TextLayout
+from .guidance import Asked
+
 
 class Branch(Enum):
     """Which side of classifier-free guidance a batch row belongs to."""
@@ -22,8 +25,8 @@ class Site:
     """One attention of one block.
 
     `kind` is "self" (video on video), "cross" (video on other tokens), "joint" (video and text in one sequence),
-    "temporal" (each position over its frames) or "spatial" (each frame alone). `keys` says what a cross-attention
-    reads: "text" or "image".
+    "temporal" (each position over its frames), "spatial" (each frame alone), "text" (the text on itself) or "control"
+    (cross-attention of a side stream as long as the video). `keys` says what a cross-attention reads: "text" or "image".
     """
 
     block: int
@@ -100,9 +103,11 @@ class Forward:
     The `grid` of an event is that of the event's own tokens: text tokens, say, are in a joint attention but not in a block's
     video output.
 
-    `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, out of `total_frames`, or None
-    without one.
-    `extra` marks a second pass over a prompt within one prediction, such as the degraded one of a guidance node.
+    `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
+    Of the `whole` latent frames of the video a context window holds some. `extra` marks a second pass over a prompt within one
+    prediction, such as the degraded one of a guidance node. `keys` has the key prompts of each row that has several, and `text`
+    says how their mixtures lie in the network's text tokens. `conditionings` identifies the prompt of each row, `asked` is set in
+    a call that an intervention asked for, and `memory` lasts as long as the run.
     """
 
     step: Step
@@ -111,7 +116,12 @@ class Forward:
     samples: tuple[int, ...]
     frames: tuple[int, ...] | None = None
     extra: bool = False
-    total_frames: int | None = None
+    whole: int = 0
+    keys: tuple[KeyTexts | None, ...] = ()
+    text: TextLayout | None = None
+    conditionings: tuple[object, ...] = ()
+    asked: Asked | None = None
+    memory: dict = field(default_factory=dict, compare=False)
 
     def rows(self, branch: Branch | None) -> tuple[int, ...]:
         """The batch rows of a branch (None = all)."""

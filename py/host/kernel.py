@@ -83,10 +83,11 @@ class HostCall:
         if not part.low_rank:
             return self.run(part, (None, None, None))
         q, k, v, a, b = (self.fold.close(x) for x in (part.q, part.k, part.v, *joined(part)))
-        # An int8 kernel would lose the bias among the columns of the keys.
-        options = {**self.options, "scale": part.scale, "low_precision_attention": False}
+        # Only wider heads need them: the scale of the real width, and no int8 kernel, which would lose the bias among the keys.
+        wide = {**self.options, "scale": part.scale, "low_precision_attention": False}
 
         def plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+            options = self.options if q.shape[3] == part.q.shape[3] else wide
             return self._kernel(*(self._to_layout(x) for x in (q, k, v)), mask, options)
 
         return self.fold.open(attend(q, k, v, self.fold.mask(part.bias), a, b, part.scale, plain))

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 
 MULTIPLE = 8  # of a head's width: fused kernels want it
 WIDEST = 256  # head that fused kernels take
+FEW = 256  # keys that are seen at once where it hardly matters how
 
 Kernel = Callable[[Tensor, Tensor, Tensor, "Tensor | None"], Tensor]  # (q, k, v, bias) -> output
 
@@ -25,9 +26,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, a: Tensor, b: T
         bias: an additive or boolean mask that broadcasts to [B, H, Lq, Lk] once it has four axes, or None.
         a, b: [B or 1, H or 1, Lq, r] and [B or 1, H or 1, Lk, r], finite, in any floating dtype.
         scale: factor of the scores; `kernel` must apply this very factor whatever the width of the heads.
-        kernel: a plain attention.
+        kernel: a plain attention. Some that see few keys at once, such as those of frames alone, know no other width.
     """
-    few_keys = k.shape[2] <= q.shape[3]  # the whole mask is then no larger than q
+    few_keys = k.shape[2] <= FEW
     fits = q.shape[3] + _padded(q.shape[3], a.shape[3]) <= WIDEST
     if few_keys or not fits:
         return by_masks(q, k, v, bias, a, b, kernel)

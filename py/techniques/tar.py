@@ -84,19 +84,18 @@ class TemporalAttentionRegularization(Intervention):
             return call
         height = self.strength * self._scale(call)
         call.note("band_height", height.mean((1, 2, 3)))
-        a, b = _factors(self, grid.frames, call.forward.frames, call.forward.total_frames, call.q.device)
+        a, b = _factors(self, grid.frames, call.forward.frames, call.forward.whole, call.q.device)
         queries = (height.unsqueeze(-1) * a.unsqueeze(1)).expand(-1, -1, grid.frames, grid.spatial, -1)
         keys = b.unsqueeze(1).expand(1, 1, grid.frames, grid.spatial, -1)
         return call.biased(grid.among_tokens(queries), grid.among_tokens(keys.to(call.k.dtype)))
 
-    def matrix(self, frames: int, window: tuple[int, ...] | None = None, total: int | None = None) -> np.ndarray:
-        """The matrix [F, F] float64 as the source has it, for a forward of `frames`, or for a window of `total` frames."""
+    def matrix(self, frames: int, window: tuple[int, ...] | None = None, whole: int = 0) -> np.ndarray:
+        """The matrix [F, F] float64 as the source has it, for a forward of `frames`, or for a window of `whole` frames."""
         places = window or tuple(range(frames))
         if self.similarity is None:
             share = self.sigma_unit == SIGMA_UNITS[0]
             return band.gaussian(places, self.sigma * frames if share else self.sigma)
-        whole = band.resampled(self.similarity.matrix.numpy(), total or frames)
-        return whole[np.ix_(places, places)]
+        return band.resampled(self.similarity.matrix.numpy(), whole or frames)[np.ix_(places, places)]
 
     def _scale(self, call: Attention) -> Tensor:
         """[B, H, F or 1, S or 1] float32."""
@@ -111,12 +110,12 @@ class TemporalAttentionRegularization(Intervention):
 
 @lru_cache(maxsize=64)
 def _factors(
-    tar: TemporalAttentionRegularization, frames: int, window: tuple[int, ...] | None, total: int | None, device: torch.device
+    tar: TemporalAttentionRegularization, frames: int, window: tuple[int, ...] | None, whole: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """The centred matrix as factors [F, r] float32 on the device, made once: inside a block nothing may wait for the host."""
-    if tar.similarity is not None and len(tar.similarity.matrix) != (total or frames):
-        log.info("Temporal Attention: %d frames of similarity are resampled to %d.", len(tar.similarity.matrix), total or frames)
-    found = band.factors(band.centred(tar.matrix(frames, window, total)))
+    if tar.similarity is not None and len(tar.similarity.matrix) != (whole or frames):
+        log.info("Temporal Attention: %d frames of similarity are resampled to %d.", len(tar.similarity.matrix), whole or frames)
+    found = band.factors(band.centred(tar.matrix(frames, window, whole)))
     with torch.inference_mode(False):  # what is kept must serve gradient passes too
         a, b = (torch.from_numpy(factor).float().to(device, non_blocking=True) for factor in found)
     return a, b

@@ -21,6 +21,8 @@ from pack.py.core.store import RUNS
 from pack.py.host.attach import attach, attached
 from pack.py.host.fold import Fold
 from pack.py.host.kernel import HostCall
+from pack.py.maths import low_rank
+from pack.py.maths.band import gaussian
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.tar import TemporalAttentionRegularization
 
@@ -127,10 +129,10 @@ def test_context_windows_see_the_distances_of_their_own_frames(tiny, model):
     )
     calls = []
     latent = (*tiny.latent[:2], 8, *tiny.latent[3:])
-    matrix = torch.rand(8, 8)
+    matrix = torch.from_numpy(gaussian(range(8), 2.0)).float()
     tar = TemporalAttentionRegularization(similarity=FrameSimilarity(matrix, "hand"))
     sample(tiny, attach(windowed, tar, Watcher(log=calls)), steps=1, cfg=1.0, latent=latent)
-    windows = {forward.frames: forward.total_frames for _, forward, *_ in calls}
+    windows = {forward.frames: forward.whole for _, forward, *_ in calls}
     assert len(windows) > 1 and set(windows.values()) == {8}
     for frames in windows:
         assert np.array_equal(tar.matrix(len(frames), frames, 8), matrix.double().numpy()[np.ix_(frames, frames)])
@@ -178,6 +180,14 @@ def dense(call, kind, bias):
     return torch.softmax(scores, -1) @ call.v.double()
 
 
+@pytest.fixture(params=[0, 24], ids=["columns", "masks"])
+def few(request, monkeypatch):
+    """Few enough keys for masks, or not."""
+    monkeypatch.setattr(low_rank, "FEW", request.param)
+    return bool(request.param)
+
+
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
 @pytest.mark.parametrize("kind", ["self", "temporal"])
 @pytest.mark.parametrize("heads_split,output_split", [(False, False), (True, False), (True, True)])
@@ -186,6 +196,7 @@ def test_every_kernel_of_the_host_computes_the_bias(kernel, kind, heads_split, o
     torch.testing.assert_close(call.attend().double(), dense(call, kind, bias), atol=2e-6, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.__name__)
 def test_it_composes_with_a_mask_of_the_model(kernel):
     mask = torch.randn(2, 1, 24, 24)
@@ -194,7 +205,7 @@ def test_it_composes_with_a_mask_of_the_model(kernel):
 
 
 @pytest.mark.parametrize("kind", ["self", "temporal"])
-def test_rows_without_a_bias_reach_the_kernel_as_they_are(kind):
+def test_rows_without_a_bias_reach_the_kernel_as_they_are(kind, few):
     calls = []
 
     def kernel(q, k, v, heads, **options):
@@ -203,9 +214,12 @@ def test_rows_without_a_bias_reach_the_kernel_as_they_are(kind):
 
     call, _ = biased_call(kernel, kind, False, False, None)
     out = call.attend()
-    untouched, changed = calls
-    assert untouched[0].shape[-1] == 16 and untouched[1]["mask"] is None and "low_precision_attention" not in untouched[1]
-    assert changed[1]["low_precision_attention"] is False, "SageAttention would round the bias to 8 bits"
+    (plain, options), (_, changed) = calls[0], calls[-1]
+    assert plain.shape[-1] == 16 and options["mask"] is None and "low_precision_attention" not in options
+    if few:
+        assert changed["mask"] is not None and "scale" not in changed
+    else:
+        assert changed["low_precision_attention"] is False, "SageAttention would round the bias to 8 bits"
     assert torch.equal(out[0], call.edit(low_rank=()).attend()[0])
 
 

@@ -1,0 +1,105 @@
+"""The attention patterns of one call: their entropy from sampled rows, and what a uniform one would give.
+
+Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), section 3.1. The rows are those of video queries. Their keys
+are all that such a row may attend to: in a joint attention the text as well; padding that a mask takes out is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..core.errors import TemporalAttentionError
+from ..core.events import Attention
+from ..maths.frame_attention import rotating_offset
+from ..maths.pattern_entropy import additive, mean_of_values, row_entropy, spread
+
+FOLDED = frozenset({"temporal", "spatial"})  # kinds with many patterns in one call
+SQUARE = frozenset({"self", "joint"}) | FOLDED  # kinds whose tokens are among their own keys
+
+
+@dataclass(frozen=True)
+class PatternEntropy:
+    """Mean row entropy over log(number of keys), from `rows` query rows of each head.
+
+    Temporal attention has a small pattern at every position: there all rows of `rows` positions are taken.
+    """
+
+    rows: int = 64
+
+    def __post_init__(self):
+        if self.rows < 1:
+            raise TemporalAttentionError("at least 1 sampled row", str(self.rows), "Raise the number of rows.")
+
+    def measure(self, call: Attention) -> Tensor:
+        """[B, H] in float32, measured once however often it is asked for."""
+        key = (self, id(call.q), id(call.k), id(call.bias))
+        if key not in call.memory:
+            heads = [row_entropy(scores).mean() for scores in sampled_scores(call, self.rows)]
+            # the tensors are kept beside the result: an id is only unique while its object lives
+            call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), call.q, call.k, call.bias)
+        return call.memory[key][0]
+
+
+def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
+    """The biased scores [patterns, n, m] of sampled rows, in float32, for every sample and in it every head, one at a time."""
+    q, k, bias = _sampled(call, rows)
+    for sample in range(q.shape[0]):
+        for head in range(q.shape[1]):
+            scores = (q[sample, head].float() @ k[sample, head].float().mT) * call.scale
+            yield scores if bias is None else scores + additive(bias[sample % len(bias), head % bias.shape[1]])
+
+
+def uniform(call: Attention) -> Tensor:
+    """UV for the video rows: float32 [B, H, video tokens or 1, D], each the mean over the keys of its row."""
+    grid, kind, bias = call.forward.grid, call.site.kind, _bias(call)
+    if kind not in FOLDED and bias is not None and bias.shape[-2] > 1:
+        bias = bias[..., grid.video, :]
+    mean = mean_of_values(_by_pattern(call, call.v), bias)
+    if kind in FOLDED:
+        mean = mean.transpose(2, 3) if kind == "temporal" else mean
+        mean = mean.expand(-1, -1, grid.frames, grid.spatial, -1)
+    return mean.flatten(2, 3)
+
+
+def identity(call: Attention) -> Tensor:
+    """IV for the video rows: their own values [B, H, video tokens, D]; for the kinds in SQUARE."""
+    return call.v[:, :, call.forward.grid.video]
+
+
+def _sampled(call: Attention, rows: int) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Sampled queries [B, H, P, n, D], their keys [B, H, P, m, D], and the bias [b, h, 1, n or 1, m] of their scores."""
+    grid, kind = call.forward.grid, call.site.kind
+    offset = rotating_offset(call.forward.step.index, call.site.block)
+    q, k, bias = _by_pattern(call, call.q), _by_pattern(call, call.k), _bias(call)
+    if kind == "temporal":
+        positions = spread(rows, grid.spatial, offset, q.device)
+        return q[:, :, positions], k[:, :, positions], bias
+    if kind == "spatial":
+        tokens = spread(-(-rows // grid.frames), grid.spatial, offset, q.device)
+    else:
+        tokens = grid.start + spread(rows, grid.alone.tokens, offset, q.device)
+    if bias is not None and bias.shape[-2] > 1:
+        bias = bias[..., tokens, :]
+    return q[..., tokens, :], k, bias
+
+
+def _by_pattern(call: Attention, x: Tensor) -> Tensor:
+    """[B, H, L, D] -> [B, H, P, tokens of a pattern, D] (a view): P positions in time, P frames in space, else all in one."""
+    if call.site.kind not in FOLDED:
+        return x.unsqueeze(2)
+    x = call.forward.grid.by_frame(x)
+    return x.transpose(2, 3) if call.site.kind == "temporal" else x
+
+
+def _bias(call: Attention) -> Tensor | None:
+    """The bias of a call as [b, h, 1, n or 1, m], whatever axes the host left out."""
+    bias = call.bias
+    if bias is None:
+        return None
+    while bias.ndim < 4:
+        bias = bias.unsqueeze(-3 if bias.ndim == 3 else 0)
+    return bias.unsqueeze(2)
