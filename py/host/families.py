@@ -46,6 +46,7 @@ class Adapter:
         rows: (x, grid) -> how many videos x holds.
         left_alone: what of the family is passed through unchanged, for the table of families.
         level: (grid, transformer options of a call) -> the grid there, in networks that change the resolution on their way.
+        beside: network -> what runs between the blocks and is as large as they are, or writes into their outputs.
     """
 
     family: str
@@ -57,6 +58,7 @@ class Adapter:
     serves: Callable[[nn.Module], bool] = lambda network: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
     level: Callable[[Grid, dict], Grid] = lambda grid, options: grid
+    beside: Callable[[nn.Module], tuple[nn.Module, ...]] = lambda network: ()
 
 
 def patches(x: Tensor, sizes: tuple[int, int, int]) -> Grid:
