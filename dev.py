@@ -39,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=int, default=0, help="default: any free one"
     )
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
+    command("gradient-memory", gradient_memory, "Measure gradients to the latent; `-- ARGUMENTS` go to tools/gradient_memory.py.")
     command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
@@ -63,6 +64,10 @@ def serve(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     return run_tool("bench", *options.more)
+
+
+def gradient_memory(options: argparse.Namespace) -> int:
+    return run_tool("gradient_memory", *options.more)
 
 
 def families(options: argparse.Namespace) -> int:
