@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
     command("bench-bias", bench_bias, "Measure ways to add a band to attention; `-- ARGUMENTS` go to tools/bench_bias.py.")
+    command("gradient-memory", gradient_memory, "Measure gradients to the latent; `-- ARGUMENTS` go to tools/gradient_memory.py.")
     command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
@@ -70,6 +71,10 @@ def bench(options: argparse.Namespace) -> int:
 
 def bench_bias(options: argparse.Namespace) -> int:
     return run_tool("bench_bias", *options.more)
+
+
+def gradient_memory(options: argparse.Namespace) -> int:
+    return run_tool("gradient_memory", *options.more)
 
 
 def families(options: argparse.Namespace) -> int:
