@@ -35,7 +35,7 @@ class ForwardScope:
         adapter, network: the family's adapter and the network that is about to be called.
         describe: (grid, videos in the batch, transformer options) -> Forward, or None where the batch is not the one that the
             options speak of; called once the network has its input.
-        prefixes: what the first blocks returned in earlier calls of this prediction.
+        prefixes: what the first blocks returned in earlier calls of this prediction; None where that is of no use.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ForwardScope:
         adapter: Adapter,
         network: nn.Module,
         describe: Callable[[Grid, int, dict], Forward | None],
-        prefixes: Prefixes,
+        prefixes: Prefixes | None = None,
     ):
         self.run, self.adapter, self.network, self.describe, self.prefixes = run, adapter, network, describe, prefixes
         self.undo = ExitStack()
@@ -119,7 +119,7 @@ class ForwardScope:
     @property
     def _prefixes_last(self) -> bool:
         """Can the first blocks of this call be kept? Not for context windows: there would be too many."""
-        return self.adapter.sequential and self.forward.frames is None
+        return self.prefixes is not None and self.adapter.sequential and self.forward.frames is None
 
     def _keep_prefixes(self, blocks: tuple[BlockSites, ...]) -> None:
         """Keeps what the first blocks return for calls that will be asked for."""
