@@ -34,8 +34,8 @@ class AttentionPerturbationNode(io.ComfyNode):
                     "replace_by",
                     options=list(REPLACEMENTS),
                     default=REPLACEMENTS[0],
-                    tooltip="identity: more motion, less coherence. uniform: stiller, smoother. mix: identity_share of the one, "
-                    "the rest of the other.",
+                    tooltip="identity: each token keeps its own value, frames lose structure. uniform: each takes the mean of "
+                    "all, the video stands stiller. mix: identity_share of the one, the rest of the other.",
                 ),
                 io.Float.Input(
                     "strength",

@@ -24,6 +24,7 @@ from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
 from pack.py.techniques.estimator import NAMES, Estimator
 from pack.py.techniques.massive_record import MassiveActivationRecorder
+from pack.py.techniques.pattern import SQUARE
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.stas import StructuredActivationSteering
 from pack.py.techniques.sth import SpectralTransportHomeostasis
@@ -53,6 +54,8 @@ def candidates(model) -> dict[str, object]:
         found[f"STH, {name}"] = attach(model, SpectralTransportHomeostasis(estimator=Estimator(name), **always))
     found["STAS, one channel of one block"] = attach(model, STAS)
     found["recording, same_position"] = attach(model, FrameAttentionRecorder())
+    every_kind = Where(kinds=SQUARE | {"cross"})
+    found["recording, and entropies"] = attach(model, FrameAttentionRecorder(entropy_rows=64, where=every_kind))
     found["recording massive activations"] = attach(model, MassiveActivationRecorder())
     found["STH and recording, same_position"] = attach(model, SpectralTransportHomeostasis(**always), FrameAttentionRecorder())
     return found

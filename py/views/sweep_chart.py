@@ -17,6 +17,7 @@ COLOURS = ("#1b6ca8", "#d95f02")
 HATCHES = (None, "////")
 GREY, LINE = "#555555", "#888888"
 WIDTH = 0.8  # of all bars of a block
+FAR = 50  # times: then an axis is logarithmic
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Panel:
 
 
 PANELS = (
-    Panel("Energy of the change, of that of the unchanged video (logarithmic)", "%", lambda change: change.energy),
+    Panel("Energy of the change, of that of the unchanged video", "%", lambda change: change.energy),
     Panel("Structure lost: 1 - SSIM with the unchanged video", "1 - SSIM", lambda change: 1 - change.structure),
     Panel("Difference of neighbouring frames: more (+) or less (-)", "%", lambda change: change.motion),
 )
@@ -73,14 +74,14 @@ def _bars(axes, panel: Panel, changes: dict, index: int, sweep: Sweep) -> None:
 
 
 def _scale(axes, panel: Panel, sweep: Sweep) -> None:
-    """The energy of a group can be a thousand times that of a block."""
+    """Energies are drawn logarithmic where some are far larger: those of a group can be a thousand times those of a block."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     values = [panel.of(change) for change in sweep.changes.values()]
     positive = [value for value in values if math.isfinite(value) and value > 0]
-    if panel is PANELS[0] and positive:
+    if panel is PANELS[0] and positive and max(positive) > FAR * min(positive):
         axes.set_yscale("log")
         axes.set_ylim(min(positive) / 2, max(positive) * 2)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(LogLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
