@@ -11,24 +11,24 @@ import torch
 from torch import Tensor
 
 EXCLUDED = -1e4  # a bias below it takes a key out of the row; hosts write -inf, or the lowest number of the dtype
-SMALLEST = -80.0  # exp of it is 0 next to the row's largest weight, and times it still 0
 ROWS_AT_ONCE = 64
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
-def row_entropy(scores: Tensor) -> Tensor:
-    """[..., n, m] scores before softmax -> [..., n] H / log(number of keys): 0 for one key, 1 for all of them alike.
+def row_entropy(scores: Tensor, masked: bool = True) -> Tensor:
+    """[..., n, m] float32 scores before softmax -> [..., n] H / log(number of keys): 0 for one key, 1 for all of them alike.
 
-    H(A_i) = -sum_j A_ij log A_ij = log Z - E[s], with the largest score of the row at 0 so that nothing cancels. Masked keys are
-    not counted; NaN in a row with a single key, which is both at once. In float32.
+    H(A_i) = -sum_j A_ij log A_ij = log Z - E[s], where log Z is the largest score less the log of its weight. Masked keys are not
+    counted; `masked` = False spares looking for them. NaN in a row with a single key, which is both at once.
     """
-    scores = scores.float()
-    scores = scores - scores.amax(-1, keepdim=True)
-    keys = (scores > EXCLUDED).sum(-1)
-    scores = scores.clamp(min=SMALLEST)
-    weights = scores.exp()
-    total = weights.sum(-1)
-    entropy = total.log() - (weights * scores).sum(-1) / total
+    highest, weights = scores.amax(-1), torch.softmax(scores, -1)
+    keys = scores.shape[-1]
+    if masked:
+        kept = scores > highest.unsqueeze(-1) + EXCLUDED
+        keys, scores = kept.sum(-1), scores.masked_fill(~kept, 0.0)  # 0 x -inf is no number
+    entropy = (highest - torch.linalg.vecdot(weights, scores)) - weights.amax(-1).log()
+    if not masked:
+        return entropy / math.log(keys) if keys > 1 else torch.full_like(entropy, math.nan)
     return torch.where(keys > 1, entropy / keys.log(), math.nan)
 
 

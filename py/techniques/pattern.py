@@ -38,7 +38,8 @@ class PatternEntropy:
         """[B, H] in float32, measured once however often it is asked for."""
         key = (self, id(call.q), id(call.k), id(call.bias))
         if key not in call.memory:
-            heads = [row_entropy(scores).mean() for scores in sampled_scores(call, self.rows)]
+            masked = call.bias is not None
+            heads = [row_entropy(scores, masked).mean() for scores in sampled_scores(call, self.rows)]
             # the tensors are kept beside the result: an id is only unique while its object lives
             call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), call.q, call.k, call.bias)
         return call.memory[key][0]
@@ -49,7 +50,7 @@ def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
     q, k, bias = _sampled(call, rows)
     for sample in range(q.shape[0]):
         for head in range(q.shape[1]):
-            scores = (q[sample, head].float() @ k[sample, head].float().mT) * call.scale
+            scores = (call.scale * q[sample, head].float()) @ k[sample, head].float().mT
             yield scores if bias is None else scores + additive(bias[sample % len(bias), head % bias.shape[1]])
 
 
