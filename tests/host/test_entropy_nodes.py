@@ -192,6 +192,18 @@ def progress(model, sigma):
     return Schedule(model.get_model_object("model_sampling"), [sigma, 0.0]).at(sigma).progress
 
 
+def test_the_steps_before_are_sampled_once(tiny, model):
+    calls = []
+    counted = model.clone()
+    counted.set_model_unet_function_wrapper(
+        lambda apply, args: calls.append(1) or apply(args["input"], args["timestep"], **args["c"])
+    )
+    trials = trials_of(tiny, counted)
+    for _ in range(3):
+        trials.once(counted)
+    assert trials.step == 2 and len(calls) == 2 + 3
+
+
 def test_the_step_is_the_nearest_to_the_percent(tiny, model):
     assert [trials_of(tiny, model, percent).step for percent in (0.0, 0.24, 0.5, 0.76, 1.0)] == [0, 1, 2, 3, 3]
 
