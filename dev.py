@@ -18,6 +18,7 @@ The commands run in a real ComfyUI. By default one is made for this pack in your
   COMFYUI_PATH               use this ComfyUI of yours instead; nothing is ever installed into it
   COMFYUI_PYTHON             the Python that runs it, if it is not found
   TEMPORAL_ATTENTION_CACHE   where this pack's own ComfyUI is made and kept
+  ANIMATEDIFF_PATH           a checkout of ComfyUI-AnimateDiff-Evolved, to be tested with (8 GB of memory, four minutes)
 """
 
 
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
     command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
+    command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
@@ -71,6 +73,10 @@ def families(options: argparse.Namespace) -> int:
 
 def demo_quality(options: argparse.Namespace) -> int:
     return run_tool("demo_quality", *options.more)
+
+
+def evidence(options: argparse.Namespace) -> int:
+    return run_tool("evidence", *options.more)
 
 
 def train_demo(options: argparse.Namespace) -> int:

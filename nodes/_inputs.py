@@ -16,6 +16,7 @@ CATEGORY = "temporal attention"
 DIAGNOSTICS = f"{CATEGORY}/diagnostics"
 
 Trace = io.Custom("TA_TRACE")
+Similarity = io.Custom("TA_FRAME_SIMILARITY")
 
 LARGEST_NUMBER = 9999
 
@@ -101,7 +102,7 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
     return frozenset(chosen) or None
 
 
-def trace_inputs(socket=Trace, node: str = "Trace Attention") -> list[io.Input]:
+def trace_inputs(socket=Trace, node: str = "Trace Attention or Trace Video") -> list[io.Input]:
     """The trace of a node, and the latent that says which run is meant."""
     return [
         socket.Input("trace", tooltip=f"The trace of a {node} node."),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where
 from ..py.core.profile import MassiveProfile
-from ..py.host.families import adapter_of, network_of
+from ..py.host.families import adapter_of, blocks_of
 from ..py.host.hidden_size import hidden_size
 from ..py.techniques.stas_presets import Preset, guessed_block, preset_of
 from ..py.views.massive import nothing_massive
@@ -25,8 +25,7 @@ class Network:
     @classmethod
     def of(cls, model) -> Network:
         """The network of a MODEL."""
-        adapter = adapter_of(model)
-        return cls(adapter.family, {block.site.block: hidden_size(block) for block in adapter.blocks(network_of(model))})
+        return cls(adapter_of(model).family, {block.site.block: hidden_size(block) for block in blocks_of(model)})
 
     @property
     def preset(self) -> Preset | None:

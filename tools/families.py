@@ -13,13 +13,15 @@ from tools import ROOT, inside_host  # noqa: F401  isort: skip  (before every co
 
 sys.path.insert(0, str(ROOT / "tests" / "host"))
 
+from comfy.model_management import load_models_gpu
 from families import Tiny, sample, tiny_networks
 from found import techniques
 from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain
 from reference_edits import edited_attention
 
+from pack.py.core.events import Site
 from pack.py.host.attach import attach
-from pack.py.host.families import Adapter, adapter_of, adapters, network_of
+from pack.py.host.families import Adapter, BlockSites, adapter_of, adapters, network_of
 
 EDITS = (QueryGain(), IdentityAttention(), FrameBias(), BlockShift())
 START, END = "<!-- families: made by `python dev.py families -- --readme` -->", "<!-- end of families -->"
@@ -29,7 +31,7 @@ KINDS = {"self": "video", "joint": "video and text together", "temporal": "time"
 def difference(tiny: Tiny, model, edit) -> float:
     """Largest difference of a step with the pack's edit from one edited by hand, as a share of the largest value."""
     ours = sample(tiny, attach(model, edit), steps=1)
-    with edited_attention(network_of(model), type(edit).__name__):
+    with edited_attention(model, type(edit).__name__):
         by_hand = sample(tiny, model, steps=1)
     return float((ours - by_hand).abs().max() / by_hand.abs().max())
 
@@ -39,7 +41,7 @@ def row(name: str, tiny: Tiny) -> list[str]:
     model = tiny.load()
     plain = sample(tiny, model)
     neutral = all(torch.equal(sample(tiny, attach(model, technique.neutral())), plain) for technique in techniques())
-    blocks = adapter_of(model).blocks(network_of(model))
+    blocks = loaded_blocks(model)
     sites = sum(len(found) for block in blocks for _, found in block.attentions)
     differences = [f"{difference(tiny, model, edit):.0e}" for edit in EDITS]
     hooks = any(module._forward_hooks or module._forward_pre_hooks for module in network_of(model).modules())
@@ -53,12 +55,18 @@ def measured() -> str:
     return table([header, *(row(name, tiny) for name, tiny in tiny_networks().items())])
 
 
-def by_family() -> dict[Adapter, list[tuple[str, object]]]:
-    """The tiny networks of every adapter: (name, network)."""
+def loaded_blocks(model) -> tuple[BlockSites, ...]:
+    """The blocks of a MODEL as a sampler finds them: some networks are complete only when they are loaded."""
+    load_models_gpu([model])
+    return adapter_of(model).blocks(network_of(model))
+
+
+def by_family() -> dict[Adapter, list[tuple[str, tuple[BlockSites, ...]]]]:
+    """The tiny networks of every adapter: (name, blocks)."""
     found = defaultdict(list)
     for name, tiny in tiny_networks().items():
         model = tiny.load()
-        found[adapter_of(model)].append((name, network_of(model)))
+        found[adapter_of(model)].append((name, loaded_blocks(model)))
     return found
 
 
@@ -67,15 +75,13 @@ def readme_table() -> str:
     networks, rows = by_family(), [["family", "attention to", "held by the tests on", "passed through unchanged"]]
     for adapter in adapters():
         names = ", ".join(name.replace("_", " ") for name, _ in networks[adapter])
-        kinds = dict.fromkeys(
-            KINDS.get(site.kind, site.keys) for _, network in networks[adapter] for site in _sites(adapter, network)
-        )
+        kinds = dict.fromkeys(KINDS.get(site.kind, site.keys) for _, blocks in networks[adapter] for site in _sites(blocks))
         rows.append([adapter.family, ", ".join(kinds), names, adapter.left_alone or "nothing"])
     return table(rows)
 
 
-def _sites(adapter: Adapter, network) -> list:
-    return [site for block in adapter.blocks(network) for _, sites in block.attentions for site in sites]
+def _sites(blocks: tuple[BlockSites, ...]) -> list[Site]:
+    return [site for block in blocks for _, sites in block.attentions for site in sites]
 
 
 def table(rows: list[list[str]]) -> str:

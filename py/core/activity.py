@@ -31,8 +31,7 @@ class Activity:
         """One line; `steps` is the length of the run, `skipped` says whether calls were passed through."""
         name = type(i).__name__
         if not self.forwards and not skipped:
-            window = f"{i.window.start:g}-{i.window.end:g}"
-            return f"{name} was active on 0 of {steps} steps: no step fell into its window {window}; widen it"
+            return f"{name} was active on 0 of {steps} steps: {i.idle()}"
         if not self.seen:
             return f"{name} was handed no call"
         if not self.calls:

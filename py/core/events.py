@@ -8,6 +8,9 @@ from enum import Enum
 
 from torch import Tensor
 
+from .frame_text import KeyTexts, TextLayout
+from .guidance import Asked
+
 
 class Branch(Enum):
     """Which side of classifier-free guidance a batch row belongs to."""
@@ -21,8 +24,8 @@ class Site:
     """One attention of one block.
 
     `kind` is "self" (video on video), "cross" (video on other tokens), "joint" (video and text in one sequence),
-    "temporal" (each position over its frames) or "spatial" (each frame alone). `keys` says what a cross-attention
-    reads: "text" or "image".
+    "temporal" (each position over its frames), "spatial" (each frame alone), "text" (the text on itself) or "control"
+    (cross-attention of a side stream as long as the video). `keys` says what a cross-attention reads: "text" or "image".
     """
 
     block: int
@@ -93,7 +96,10 @@ class Forward:
     video output.
 
     `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
-    `extra` marks a second pass over a prompt within one prediction, such as the degraded one of a guidance node.
+    Of the `whole` latent frames of the video a context window holds some. `extra` marks a second pass over a prompt within one
+    prediction, such as the degraded one of a guidance node. `keys` has the key prompts of each row that has several, and `text`
+    says how their mixtures lie in the network's text tokens. `conditionings` identifies the prompt of each row, `asked` is set in
+    a call that an intervention asked for, and `memory` lasts as long as the run.
     """
 
     step: Step
@@ -102,6 +108,12 @@ class Forward:
     samples: tuple[int, ...]
     frames: tuple[int, ...] | None = None
     extra: bool = False
+    whole: int = 0
+    keys: tuple[KeyTexts | None, ...] = ()
+    text: TextLayout | None = None
+    conditionings: tuple[object, ...] = ()
+    asked: Asked | None = None
+    memory: dict = field(default_factory=dict, compare=False)
 
     def rows(self, branch: Branch | None) -> tuple[int, ...]:
         """The batch rows of a branch (None = all)."""

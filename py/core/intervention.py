@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from .errors import TemporalAttentionError
-from .events import Attention, Block, Branch, CallNotes, Note, Site, Step
+from .events import Attention, Block, Branch, CallNotes, Forward, Note, Site, Step
+from .frame_text import FrameText, KeyTexts
+from .guidance import Prediction
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ class Intervention:
         """False where the settings are neutral: the intervention is then left out of the run."""
         return True
 
+    def concerns(self, forward: Forward) -> bool:
+        """False where this network call holds nothing for the intervention, whatever its sites are."""
+        return True
+
+    def idle(self) -> str:
+        """Why no network call of a run concerned it, and what to do, for the report."""
+        return f"no step fell into its window {self.window.start:g}-{self.window.end:g}; widen it"
+
     def before(self, call: Attention) -> Attention:
         """Edits q, k, v or the bias before the kernel, so that fused kernels stay in use."""
         return call
@@ -85,8 +95,16 @@ class Intervention:
         """Edits the output of a block."""
         return call
 
+    def asks(self, forward: Forward) -> tuple[int, Branch] | None:
+        """Will it ask for more predictions of this side, changed from this block on? What comes before is then kept for them."""
+        return None
+
+    def guide(self, prediction: Prediction) -> Tensor:
+        """Combines the predictions of a step, after classifier-free guidance and the guidance of others."""
+        return prediction.denoised
+
     def has(self, hook: str) -> bool:
-        """Does this class override the hook `before`, `after`, `block`, `seen` or `block_seen`?"""
+        """Does this class override the hook `before`, `after`, `block`, `guide`, `seen` or `block_seen`?"""
         own = getattr(type(self), hook, None)
         return own is not None and own is not getattr(Observer, hook)
 
@@ -111,6 +129,30 @@ class Observer(Intervention):
     def digest(self, calls: list[CallNotes]) -> list[CallNotes]:
         """Turns the notes of one step into those that are kept: still on the device, but once a step, so it may wait for it."""
         return calls
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompting(Intervention):
+    """An intervention that gives frames their own texts, mixed from the key prompts of a conditioning.
+
+    It edits the calls that read text: their keys are then the mixtures side by side, as `forward.text` says.
+    """
+
+    def concerns(self, forward: Forward) -> bool:
+        """Only network calls with key prompts."""
+        return any(forward.keys)
+
+    def idle(self) -> str:
+        """No conditioning of the run had key prompts."""
+        return "no conditioning had several key prompts; connect the one that comes with the model"
+
+    def frame_text(self, forward: Forward, keys: KeyTexts) -> FrameText:
+        """Which mixture of the key prompts each frame of this network call reads."""
+        raise NotImplementedError(f"{type(self).__name__} must say what each frame reads")
+
+    def mix(self, first: Tensor, second: Tensor, share: float) -> Tensor:
+        """(1 - share) of one text [T, C] and share of another."""
+        raise NotImplementedError(f"{type(self).__name__} must say how two texts are mixed")
 
 
 def finite(name: str, value: float) -> float:

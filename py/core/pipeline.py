@@ -99,5 +99,6 @@ def _shown(i: Intervention, call: Call) -> Call:
 
 
 def active(chain: tuple[Intervention, ...], forward: Forward) -> tuple[Intervention, ...]:
-    """The interventions whose window holds this forward; observers are not shown extra passes, only the model's own."""
-    return tuple(i for i in chain if i.window.contains(forward.step) and not (forward.extra and isinstance(i, Observer)))
+    """The interventions that this forward concerns; observers are not shown extra passes, only the model's own."""
+    inside = (i for i in chain if i.window.contains(forward.step) and i.concerns(forward))
+    return tuple(i for i in inside if not (forward.extra and isinstance(i, Observer)))

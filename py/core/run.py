@@ -31,6 +31,8 @@ class Run:
         self.activity = {id(i): Activity() for i in self.chain}
         self.traces = {i: Trace(family, blocks) for i in self.chain if isinstance(i, Observer)}
         self.skipped: Counter[str] = Counter()
+        self.remarks: Counter[str] = Counter()
+        self.memory: dict = {}
         self._lock = threading.RLock()
         self._step: Step | None = None
         self._pending: dict[Observer, list[CallNotes]] = {observer: [] for observer in self.traces}
@@ -59,6 +61,11 @@ class Run:
                 log.warning("Temporal Attention passes calls through unchanged: %s.", reason)
             self.skipped[reason] += 1
 
+    def remark(self, text: str) -> None:
+        """Counts something for the report that is neither an error nor a call passed through."""
+        with self._lock:
+            self.remarks[text] += 1
+
     def close(self) -> None:
         """Ends a run that came to its end: completes the traces and logs what each intervention did. Raises as `open`."""
         self._end_step()
@@ -66,6 +73,7 @@ class Run:
         report = (
             *(self.activity[id(i)].report(i, steps, bool(self.skipped)) for i in self.chain),
             *(f"passed through {n} calls: {reason}" for reason, n in self.skipped.items()),
+            *(f"{n} times {text}" for text, n in self.remarks.items()),
         )
         for line in report:
             log.info("Temporal Attention: %s", line)

@@ -6,7 +6,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
 from ..core.intervention import Intervention
-from .families import adapter_of, network_of
+from .families import blocks_of
 from .sampling import KEY, outer_sample
 
 
@@ -15,8 +15,7 @@ def attach(model: ModelPatcher, *interventions: Intervention) -> ModelPatcher:
 
     Raises TemporalAttentionError where the model's family is unknown or a block number is outside its network.
     """
-    adapter = adapter_of(model)
-    count = len(adapter.blocks(network_of(model)))
+    count = len(blocks_of(model))
     for intervention in interventions:
         intervention.where.check(count)
     patched = model.clone()

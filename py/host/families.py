@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from comfy.model_patcher import ModelPatcher
 from torch import Tensor, nn
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Grid, Site
 from .tokens import Output, Place, foretold, sequence
+
+Attentions = tuple[nn.Module, tuple[Site, ...]]  # a module that calls the kernel, and its sites in that order
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,32 @@ class BlockSites:
 
     `attentions` maps each module that calls the attention kernel to its sites in the order of its calls: usually one, but
     Wan's I2V cross-attention asks the image first and the text second. `output` says where the block's output holds the video.
+    `levels` are the modules that tell, by their first input [B, C, H, W], the resolution at which this block and its attentions
+    work, in networks that change it on their way.
     """
 
     module: nn.Module
     site: Site
-    attentions: tuple[tuple[nn.Module, tuple[Site, ...]], ...]
+    attentions: tuple[Attentions, ...]
     output: Output = sequence(foretold)
+    levels: tuple[nn.Module, ...] = ()
+
+
+@dataclass(frozen=True)
+class ContextWindow:
+    """The latent frames that one network call sees, of so many."""
+
+    frames: tuple[int, ...]
+    total_frames: int
+
+
+def context_window(options: dict) -> ContextWindow | None:
+    """The host's context window, its leading anchor frame included; None without one."""
+    window = options.get("context_window")
+    if window is None:
+        return None
+    anchor = getattr(window, "causal_anchor_index", None)
+    return ContextWindow((*(() if anchor is None else (anchor,)), *window.index_list), window.total_frames)
 
 
 @dataclass(frozen=True)
@@ -42,10 +65,16 @@ class Adapter:
         grid: (network, x, keyword arguments of the network) -> how the video lies in the tokens, or None where this
             forward has a layout the adapter does not know. x [B, C, T, H, W] is what the network receives.
         place: where the video is in the tokens of an attention over the video.
-        serves: whether this network, of a class that others use too, is a video network of this family.
+        serves: whether this MODEL, whose network's class others use too, is a video model of this family.
         rows: (x, grid) -> how many videos x holds.
         left_alone: what of the family is passed through unchanged, for the table of families.
-        level: (grid, transformer options of a call) -> the grid there, in networks that change the resolution on their way.
+        texts: network -> its attentions outside of the blocks that read text: of kind "text" where the text attends to itself,
+            "control" where a side stream of the video's length does.
+        sequential: whether the blocks run one after the other and nothing else reads their outputs.
+        foreseen: MODEL -> its blocks, for a family whose networks get them only while they sample.
+        kernel: the attribute in which attention modules keep a kernel of their own, instead of asking the host's slot.
+        window: transformer options of a forward -> its context window, None without one.
+        unknown: what it means that `grid` returns None.
     """
 
     family: str
@@ -54,9 +83,14 @@ class Adapter:
     grid: Callable[[nn.Module, Tensor, dict], Grid | None]
     place: Place = foretold
     left_alone: str = ""
-    serves: Callable[[nn.Module], bool] = lambda network: True
+    serves: Callable[[ModelPatcher], bool] = lambda model: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
-    level: Callable[[Grid, dict], Grid] = lambda grid, options: grid
+    texts: Callable[[nn.Module], tuple[Attentions, ...]] = lambda network: ()
+    sequential: bool = True
+    foreseen: Callable[[ModelPatcher], tuple[BlockSites, ...]] | None = None
+    kernel: str = ""
+    window: Callable[[dict], ContextWindow | None] = context_window
+    unknown: str = "this token layout is not known"
 
 
 def patches(x: Tensor, sizes: tuple[int, int, int]) -> Grid:
@@ -78,7 +112,7 @@ def adapters() -> tuple[Adapter, ...]:
     return tuple(importlib.import_module(f".adapters.{name}", __package__).ADAPTER for name in names)
 
 
-def network_of(model) -> nn.Module:
+def network_of(model: ModelPatcher) -> nn.Module:
     """The diffusion network inside a MODEL."""
     return unwrapped(model.model.diffusion_model)
 
@@ -88,16 +122,22 @@ def unwrapped(network: nn.Module) -> nn.Module:
     return getattr(network, "_orig_mod", network)
 
 
-def adapter_of(model) -> Adapter:
+def adapter_of(model: ModelPatcher) -> Adapter:
     """The adapter of a MODEL. Raises TemporalAttentionError for a network that no adapter knows."""
     network = network_of(model)
     name = type(network).__name__
     for adapter in adapters():
-        if name in adapter.networks and adapter.serves(network):
+        if name in adapter.networks and adapter.serves(model):
             return adapter
     known = ", ".join(adapter.family for adapter in adapters())
     raise TemporalAttentionError(
         f"a video model of a known family ({known})",
         f"a model whose network is {name}",
-        "Connect a video MODEL, or remove this node.",
+        "Connect a video MODEL (of AnimateDiff: the one that has its motion model already), or remove this node.",
     )
+
+
+def blocks_of(model: ModelPatcher) -> tuple[BlockSites, ...]:
+    """The blocks of a MODEL, whether it is loaded or not. Raises as `adapter_of`."""
+    adapter = adapter_of(model)
+    return adapter.foreseen(model) if adapter.foreseen else adapter.blocks(network_of(model))

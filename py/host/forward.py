@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 
 from torch import Tensor, nn
 
 from ..core.events import Attention, Block, Forward, Grid, Site
+from ..core.intervention import Prompting
 from ..core.pipeline import Pipeline
 from ..core.run import Run
 from .families import Adapter, BlockSites
 from .fold import Fold
 from .kernel import HostCall
+from .key_texts import lay_out
 from .override import AttentionSlot
+from .own_kernels import OwnKernels
+from .prefix import Prefixes
+from .tokens import as_it_is
 
 PASS = None
+Describe = Callable[[Grid, int, dict], Forward | None]
+CROSS = ("cross", "control")  # kinds of site whose keys are not the queries' tokens
 
 
 class ForwardScope:
@@ -27,13 +35,24 @@ class ForwardScope:
         adapter, network: the family's adapter and the network that is about to be called.
         describe: (grid, videos in the batch, transformer options) -> Forward, or None where the batch is not the one that the
             options speak of; called once the network has its input.
+        prefixes: what the first blocks returned in earlier calls of this prediction.
     """
 
-    def __init__(self, run: Run, adapter: Adapter, network: nn.Module, describe: Callable[[Grid, int, dict], Forward | None]):
-        self.run, self.adapter, self.network, self.describe = run, adapter, network, describe
+    def __init__(
+        self,
+        run: Run,
+        adapter: Adapter,
+        network: nn.Module,
+        describe: Callable[[Grid, int, dict], Forward | None],
+        prefixes: Prefixes,
+    ):
+        self.run, self.adapter, self.network, self.describe, self.prefixes = run, adapter, network, describe, prefixes
+        self.undo = ExitStack()
         self.slot = AttentionSlot(self._attention)
+        self.own = OwnKernels(adapter.kernel, self._attention)
         self.hooks: list = []
         self.forward: Forward | None = None
+        self.level: Grid | None = None
         self.pipeline: Pipeline | None = None
         self.sites: deque[Site] = deque()
 
@@ -44,31 +63,81 @@ class ForwardScope:
     def __exit__(self, *_) -> None:
         for hook in self.hooks:
             hook.remove()
+        self.undo.close()
         self.slot.restore()
+        for _ in range(self.own.restore()):
+            self.run.skip(f"an attention of {self.adapter.family} changed its kernel during a call")
 
-    def _network_starts(self, network: nn.Module, args: tuple, kwargs: dict) -> None:
+    def _network_starts(self, network: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         x = args[0] if args else kwargs["x"]
         x = x[0] if isinstance(x, list) else x  # video and audio
         grid = self.adapter.grid(network, x, kwargs)
         if grid is None:
-            self.run.skip(f"this token layout of {self.adapter.family} is not known")
-            return
+            self.run.skip(f"{self.adapter.family}: {self.adapter.unknown}")
+            return None
         self.forward = self.describe(grid, self.adapter.rows(x, grid), kwargs["transformer_options"])
         if self.forward is None:
             self.run.skip("another node split the batch, so that its rows cannot be told apart")
-            return
-        self.pipeline = self.run.open(self.forward)
-        if self.pipeline is not None:
-            self._mark_sites()
+            return None
+        self.level, self.pipeline = grid, self.run.open(self.forward)
+        if self.pipeline is None:
+            return None
+        self._mark_sites()
+        return args, self._with_frame_texts(kwargs)
+
+    def _with_frame_texts(self, kwargs: dict) -> dict:
+        """The network's arguments, with the texts of all frames where an intervention gives them; of several, the last."""
+        technique = next((i for i in reversed(self.pipeline.chain) if isinstance(i, Prompting)), None)
+        if technique is None:
+            return kwargs
+        self.forward, kwargs = lay_out(technique, self.forward, kwargs)
+        return kwargs
 
     def _mark_sites(self) -> None:
-        for block in self.adapter.blocks(self.network):
+        for module, sites in self.adapter.texts(self.network):
+            self._mark(module, sites)
+        blocks = self.adapter.blocks(self.network)
+        for block in blocks[self._resumed(blocks) :]:
+            for module in block.levels:
+                self.hooks.append(module.register_forward_pre_hook(self._enter_level))
             if self.pipeline.wants_block(block.site):
-                self.hooks.append(block.module.register_forward_hook(self._edit_block(block), with_kwargs=True))
+                self.hooks.append(block.module.register_forward_hook(self._edit_block(block)))
             for module, sites in block.attentions:
-                if any(map(self.pipeline.wants, sites)):
-                    self.hooks.append(module.register_forward_pre_hook(self._enter_sites(sites), with_kwargs=True))
-                    self.hooks.append(module.register_forward_hook(self._leave_sites, always_call=True))
+                self._mark(module, sites)
+        self._keep_prefixes(blocks)
+
+    def _resumed(self, blocks: tuple[BlockSites, ...]) -> int:
+        """The first block that really runs: those before it return what they did in an earlier call, where that was kept."""
+        asked = self.forward.asked
+        if not asked or not asked.first:
+            return 0
+        if self._prefixes_last and self.prefixes.resume(blocks[: asked.first], self.forward, self.undo):
+            return asked.first
+        self.run.remark("an extra prediction ran the whole network, because its first blocks could not be kept")
+        return 0
+
+    @property
+    def _prefixes_last(self) -> bool:
+        """Can the first blocks of this call be kept? Not for context windows: there would be too many."""
+        return self.adapter.sequential and self.forward.frames is None
+
+    def _keep_prefixes(self, blocks: tuple[BlockSites, ...]) -> None:
+        """Keeps what the first blocks return for calls that will be asked for."""
+        if self.forward.extra or not self._prefixes_last:
+            return
+        for first, branch in dict.fromkeys(wanted for i in self.pipeline.chain if (wanted := i.asks(self.forward))):
+            if first and (rows := self.forward.rows(branch)):
+                self.hooks += self.prefixes.keep(blocks[:first], self.forward, rows)
+
+    def _mark(self, module: nn.Module, sites: tuple[Site, ...]) -> None:
+        if any(map(self.pipeline.wants, sites)):
+            self.hooks.append(module.register_forward_pre_hook(self._enter_sites(sites), with_kwargs=True))
+            self.hooks.append(module.register_forward_hook(self._leave_sites, always_call=True))
+            self.own.install(module)
+
+    def _enter_level(self, module: nn.Module, args: tuple) -> None:
+        height, width = args[0].shape[-2:]
+        self.level = replace(self.forward.grid, height=height, width=width).alone
 
     def _enter_sites(self, sites: tuple[Site, ...]) -> Callable:
         def enter(module: nn.Module, args: tuple, kwargs: dict) -> None:
@@ -86,9 +155,8 @@ class ForwardScope:
         site = self.sites.popleft() if self.sites else None
         if site is None or not self.pipeline.wants(site):
             return PASS
-        grid = self.adapter.level(self.forward.grid, call.options["transformer_options"])
-        call = call.folded(Fold.of(site.kind, grid))
-        placed = self._placed(site, grid, call)
+        call = call.folded(Fold.of(site.kind, self.level))
+        placed = self._placed(site, call)
         if placed is None:
             return PASS
         given = call.heads_first()
@@ -98,20 +166,21 @@ class ForwardScope:
         event = Attention(site, forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), rows)
         return call.to_host(self.pipeline.attention(event))
 
-    def _placed(self, site: Site, grid: Grid, call: HostCall) -> Grid | None:
+    def _placed(self, site: Site, call: HostCall) -> Grid | None:
         """Where the video is in the call's tokens; None if it is not as foretold: patches may split it by rows or tokens."""
         rows, (queries, keys) = len(self.forward.branches), call.lengths
-        placed = self.adapter.place(grid, queries) if call.fits(rows) else None
-        if placed is None or (site.kind != "cross" and keys != queries):
+        place = as_it_is if site.kind == "text" else self.adapter.place
+        placed = place(self.level, queries) if call.fits(rows) else None
+        if placed is None or (site.kind not in CROSS and keys != queries):
             came = f"{call.q.shape[0]} rows, {queries} queries and {keys} keys"
-            expected = f"{rows} rows and a video of {grid.alone.tokens} tokens"
+            expected = f"{rows} rows and a video of {self.level.alone.tokens} tokens"
             self.run.skip(f"an attention of {self.adapter.family} had {came}, where {expected} were expected")
             return None
         return placed
 
     def _edit_block(self, block: BlockSites) -> Callable:
-        def edit(module: nn.Module, args: tuple, kwargs: dict, out: object) -> object:
-            grid = self.adapter.level(self.forward.grid, kwargs["transformer_options"])
+        def edit(module: nn.Module, args: tuple, out: object) -> object:
+            grid = self.level
             video = block.output.read(out, grid)
             if video is None or video.shape[0] != len(self.forward.branches):
                 self.run.skip(f"a block of {self.adapter.family} returned something else than the tokens of all rows")

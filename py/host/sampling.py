@@ -9,10 +9,15 @@ from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
 from ..core.events import Branch, Forward, Grid
+from ..core.frame_text import KeyTexts
+from ..core.intervention import Prompting
 from ..core.run import Run
 from ..core.store import RUNS
-from .families import Adapter, adapter_of, network_of, unwrapped
+from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
+from .guide import KEY_ASKED, Guide
+from .key_texts import collect
+from .prefix import Prefixes
 from .progress import Schedule
 
 KEY = "temporal_attention"
@@ -23,12 +28,15 @@ def outer_sample(executor, *args, **kwargs):
     guider = executor.class_obj
     model, options = guider.model_patcher, guider.model_options
     adapter = adapter_of(model)
-    run = Run(options["transformer_options"][KEY], adapter.family, len(adapter.blocks(network_of(model))))
+    run = Run(options["transformer_options"][KEY], adapter.family, len(blocks_of(model)))
     if not run.chain:
         return executor(*args, **kwargs)
     sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
     sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), sigmas.tolist()), _branches(guider))
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
+    for i in run.chain:
+        if i.has("guide"):
+            comfy.model_patcher.set_model_options_post_cfg_function(guider.model_options, Guide(sampling, i))
     for kind, wrapper in ((WrappersMP.PREDICT_NOISE, sampling.predict_noise), (WrappersMP.APPLY_MODEL, sampling.apply_model)):
         add_wrapper_with_key(kind, KEY, wrapper, guider.model_options, is_model_options=True)
     try:
@@ -53,15 +61,30 @@ class Sampling:
     def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
         self.predicted: set[tuple] = set()
+        self.prefixes = Prefixes()
+        self.keys: dict[object, KeyTexts] | None = None
 
     def predict_noise(self, executor, *args, **kwargs):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
+        self.prefixes.clear()
+        if self.keys is None:
+            self.keys = self._collected(executor.class_obj.conds)
         return executor(*args, **kwargs)
+
+    def _collected(self, conds: dict[str, list[dict]]) -> dict[object, KeyTexts]:
+        """Takes the key prompts of the run out of its conditionings, if anything gives them to their frames."""
+        keys = {}
+        if any(isinstance(i, Prompting) for i in self.run.chain):
+            for name in conds:
+                conds[name], found = collect(conds[name])
+                keys |= found
+        return keys
 
     def apply_model(self, executor, *args, **kwargs):
         """The host's APPLY_MODEL wrapper, around every network call of the run."""
-        with ForwardScope(self.run, self.adapter, unwrapped(executor.class_obj.diffusion_model), self.describe):
+        network = unwrapped(executor.class_obj.diffusion_model)
+        with ForwardScope(self.run, self.adapter, network, self.describe, self.prefixes):
             return executor(*args, **kwargs)
 
     def describe(self, grid: Grid, batch: int, options: dict) -> Forward | None:
@@ -72,22 +95,28 @@ class Sampling:
         step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
         ids = options.get("uuids") or [None] * len(chunks)
-        window = options.get("context_window")
+        window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
+        frames = window.frames if window is not None and len(window.frames) == grid.frames else None
+        asked = options.get(KEY_ASKED)
         return Forward(
             step,
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=_window_frames(window, grid),
-            extra=self._predicted_before(ids, window),
+            frames=frames,
+            extra=asked is not None or self._predicted_before(ids, window),
+            whole=grid.frames if frames is None else window.total_frames,
+            keys=tuple(self.keys.get(key) for key in ids for _ in range(each)),
+            conditionings=tuple(key for key in ids for _ in range(each)),
+            asked=asked,
+            memory=self.run.memory,
         )
 
-    def _predicted_before(self, ids: list, window) -> bool:
+    def _predicted_before(self, ids: list, window: ContextWindow | None) -> bool:
         """Did this prediction ask the network about all these conditionings, in this context window, before?"""
-        frames = None if window is None else tuple(window.index_list)
-        asked = {(key, frames) for key in ids if key is not None}
+        asked = {(key, window) for key in ids if key is not None}
         before = bool(asked) and asked <= self.predicted
         self.predicted |= asked
         return before
@@ -101,12 +130,3 @@ def _branches(guider) -> dict[object, Branch]:
         for cond in conds
         if "uuid" in cond
     }
-
-
-def _window_frames(window, grid: Grid) -> tuple[int, ...] | None:
-    """The latent frames of a context window, its leading anchor frame included."""
-    if window is None:
-        return None
-    anchor = getattr(window, "causal_anchor_index", None)
-    frames = (*(() if anchor is None else (anchor,)), *window.index_list)
-    return frames if len(frames) == grid.frames else None

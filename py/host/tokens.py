@@ -19,6 +19,11 @@ def foretold(grid: Grid, tokens: int) -> Grid | None:
     return grid if tokens == grid.tokens else None
 
 
+def as_it_is(grid: Grid, tokens: int) -> Grid | None:
+    """The sequence holds no video: its tokens are text."""
+    return grid
+
+
 def video_first(grid: Grid, tokens: int) -> Grid | None:
     """Text follows the video; how much is not known beforehand."""
     alone = grid.alone
@@ -38,10 +43,20 @@ class Output:
     Args:
         read: (output, grid) -> video tokens [B, F * S, C], or None where the output has another layout.
         write: (output, grid, video tokens) -> a new output with these tokens.
+        batch: the axis of the batch in every tensor of the output, None where there is no such axis.
     """
 
     read: Callable[[object, Grid], Tensor | None]
     write: Callable[[object, Grid, Tensor], object]
+    batch: int | None = 0
+
+    def rows(self, out: object, rows: tuple[int, ...]) -> object:
+        """The output for some neighbouring batch rows (views)."""
+        if self.batch is None:
+            return out
+        if isinstance(out, Tensor):
+            return out.narrow(self.batch, rows[0], len(rows))
+        return type(out)(self.rows(part, rows) for part in out)
 
 
 def sequence(place: Place) -> Output:
@@ -72,7 +87,7 @@ def axes(pattern: str) -> Output:
     def write(out: Tensor, grid: Grid, video: Tensor) -> Tensor:
         return rearrange(video, f"b (t h w) c -> {pattern}", t=grid.frames, h=grid.height, w=grid.width)
 
-    return Output(read, write)
+    return Output(read, write, batch=pattern.split().index("b"))
 
 
 def unbatched(inner: Output) -> Output:
@@ -80,6 +95,7 @@ def unbatched(inner: Output) -> Output:
     return Output(
         read=lambda out, grid: inner.read(out[None], grid),
         write=lambda out, grid, video: inner.write(out[None], grid, video)[0],
+        batch=None,
     )
 
 

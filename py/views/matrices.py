@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
 from ..core.trace import Record, Trace
 from .figure import MISSING, SEQUENTIAL, figure, to_image
-from .quantities import frames
+from .quantities import chosen_records, frames
 
 MOST_COLUMNS, MOST_ROWS = 8, 12
 ROOM, LARGEST_MATRIX, MARGIN = 6.6, 3.4, 1.0  # inches
@@ -25,11 +24,7 @@ def frame_matrices(
 
     Raises TemporalAttentionError where the trace holds none of them.
     """
-    records = trace.select(branch, steps, blocks)
-    if not records:
-        raise TemporalAttentionError(
-            "recorded attention in the chosen blocks, steps and branch", "none", f"The run has {_extent(trace)}."
-        )
+    records = chosen_records(trace, branch, steps, blocks)
     shown_blocks = _thinned(sorted({r.site.block for r in records}), MOST_ROWS)
     shown_steps = _thinned(sorted({r.step.index for r in records}), MOST_COLUMNS)
     size = max(len(frames(r, after)) for r in records)
@@ -82,9 +77,3 @@ def _thinned(values: list[int], most: int) -> list[int]:
     if len(values) <= most:
         return values
     return [values[round(i)] for i in np.linspace(0, len(values) - 1, most)]
-
-
-def _extent(trace: Trace) -> str:
-    blocks = {r.site.block for r in trace.records}
-    steps = {r.step.index for r in trace.records}
-    return f"blocks {min(blocks)}-{max(blocks)} and steps {min(steps)}-{max(steps)}" if blocks else "no records at all"

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import entr
 
-from ..core.trace import Record
+from ..core.errors import TemporalAttentionError
+from ..core.events import Branch
+from ..core.trace import Record, Trace
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,22 @@ class Quantity:
     center: float | None = None
     bounds: tuple[float, float] | None = None
     partner: str | None = None
+
+
+def chosen_records(trace: Trace, branch: Branch | None, steps: set[int] | None, blocks: set[int] | None) -> list[Record]:
+    """The records of a branch, some steps and some blocks (None = all). Raises TemporalAttentionError where there are none."""
+    records = trace.select(branch, steps, blocks)
+    if not records:
+        raise TemporalAttentionError(
+            "recorded attention in the chosen blocks, steps and branch", "none", f"The run has {_extent(trace)}."
+        )
+    return records
+
+
+def _extent(trace: Trace) -> str:
+    blocks = {r.site.block for r in trace.records}
+    steps = {r.step.index for r in trace.records}
+    return f"blocks {min(blocks)}-{max(blocks)} and steps {min(steps)}-{max(steps)}" if blocks else "no records at all"
 
 
 def h_row(record: Record, after: bool) -> np.ndarray:

@@ -36,5 +36,6 @@ def observers() -> list[type[Observer]]:
 
 
 def acting() -> list[type[Intervention]]:
-    """The techniques that change the result."""
-    return [technique for technique in techniques() if not issubclass(technique, Observer)]
+    """The techniques that change the result of any run; those that want key prompts, or pairs, have tests of their own."""
+    anywhere = [technique for technique in techniques() if technique.concerns is Intervention.concerns]
+    return [technique for technique in anywhere if not issubclass(technique, Observer)]

@@ -13,13 +13,16 @@ from functools import partial
 from unittest.mock import patch
 
 import torch
-from reference_families import FAMILIES, Family, Video
+from comfy.model_management import load_models_gpu
+from reference_families import Family, Video, family_of
 
 
 @contextmanager
-def edited_attention(network, edit):
-    """Within it, the network's attention over the video (or its block outputs) carry one edit made by hand."""
-    family = FAMILIES[type(network).__name__]
+def edited_attention(model, edit):
+    """Within it, the attention over the video (or the block outputs) of a MODEL's network carry one edit made by hand."""
+    load_models_gpu([model])  # some networks are complete only when they are loaded
+    network = model.model.diffusion_model
+    family = family_of(network)
     video = Video(family.after(network))
     with ExitStack() as undo:
         undo.callback(network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True).remove)
@@ -42,25 +45,30 @@ def shift_blocks(network, family: Family, video: Video, undo: ExitStack):
 
 def replace_attention(edit: str, network, family: Family, video: Video, undo: ExitStack):
     """Calls from the main blocks go to a plain attention with the edit, all others where they went before."""
+    edited, inside = partial(EDITS[edit], video), []
+    callers = [caller for main in family.mains(network) for caller in main.callers]
+    if family.module is None:
+        for caller in callers:
+            undo.callback(setattr, caller, "actual_attention", caller.actual_attention)
+            undo.callback(caller.register_forward_pre_hook(lambda own, _: setattr(own, "actual_attention", edited)).remove)
+        return
+    for caller in callers:
+        undo.callback(caller.register_forward_pre_hook(lambda *_: inside.append(True)).remove)
+        undo.callback(caller.register_forward_hook(lambda *_: inside.clear()).remove)
     module = importlib.import_module(family.module)
-    inside = []
-    for main in family.mains(network):
-        undo.callback(main.caller.register_forward_pre_hook(lambda *_: inside.append(True)).remove)
-        undo.callback(main.caller.register_forward_hook(lambda *_: inside.clear()).remove)
     original = module.optimized_attention
 
     def attention(*args, **kwargs):
         return (edited if inside else original)(*args, **kwargs)
 
-    edited = partial(EDITS[edit], video)
     undo.enter_context(patch.object(module, "optimized_attention", attention))
 
 
-def query_gain(video: Video, q, k, v, heads, **kwargs):
-    return dense(1.5 * q, k, v, heads, **kwargs)
+def query_gain(video: Video, q, k, v, heads, mask=None, **kwargs):
+    return dense(1.5 * q, k, v, heads, mask=mask, **kwargs)
 
 
-def identity_attention(video: Video, q, k, v, heads, skip_reshape=False, skip_output_reshape=False, **kwargs):
+def identity_attention(video: Video, q, k, v, heads, mask=None, skip_reshape=False, skip_output_reshape=False, **kwargs):
     return merged(split(v, heads, skip_reshape), skip_output_reshape)
 
 

@@ -65,10 +65,10 @@ def ramp(out: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Main:
-    """One main block: the module whose output a shift edits, and the module in it that calls the attention function once."""
+    """One main block: the module whose output a shift edits, and the modules in it that call the attention function once each."""
 
     block: torch.nn.Module
-    caller: torch.nn.Module
+    callers: tuple[torch.nn.Module, ...]
     shift: Shift
 
 
@@ -77,13 +77,14 @@ class Family:
     """One family of networks.
 
     Args:
-        module: the module in whose namespace the main blocks find `optimized_attention`.
+        module: the module in whose namespace the main blocks find `optimized_attention`; None where each caller has its own
+            `actual_attention`.
         mains: network -> its main blocks.
         cut: (network, its input, its keyword arguments) -> frames and tokens of a frame, as its main attention has them.
         after: network -> the `after` of its `Video`.
     """
 
-    module: str
+    module: str | None
     mains: Callable[[torch.nn.Module], list[Main]]
     cut: Callable[[torch.nn.Module, torch.Tensor, dict], tuple[int, int]]
     after: Callable[[torch.nn.Module], float | None] = lambda network: None
@@ -101,21 +102,30 @@ def patches(sizes: Callable[[torch.nn.Module], tuple[int, int, int]]):
 
 def each(blocks: str, caller: str, shift: Shift):
     """The `mains` of a network with one list of blocks, each calling the attention function in its part `caller`."""
-    return lambda network: [Main(block, block.get_submodule(caller), shift) for block in getattr(network, blocks)]
+    return lambda network: [Main(block, (block.get_submodule(caller),), shift) for block in getattr(network, blocks)]
 
 
 def hunyuan_video(network):
-    double = [Main(block, block, first_of_two) for block in network.double_blocks]
-    return double + [Main(block, block, sequence) for block in network.single_blocks]
+    double = [Main(block, (block,), first_of_two) for block in network.double_blocks]
+    return double + [Main(block, (block,), sequence) for block in network.single_blocks]
 
 
 def cosmos(network):
-    return [Main(block, block.blocks[0].block.attn, all_video) for block in network.blocks.values()]
+    return [Main(block, (block.blocks[0].block.attn,), all_video) for block in network.blocks.values()]
 
 
 def temporal_layers(network):
     layers = [module for module in network.modules() if isinstance(module, SpatialVideoTransformer)]
-    return [Main(block, block.attn1, all_video) for layer in layers for block in layer.time_stack]
+    return [Main(block, (block.attn1,), all_video) for layer in layers for block in layer.time_stack]
+
+
+def motion_modules(network):
+    return [module for module in network.modules() if type(module).__name__ == "VanillaTemporalModule"]
+
+
+def motion_blocks(network):
+    blocks = [block for module in motion_modules(network) for block in module.temporal_transformer.transformer_blocks]
+    return [Main(block, tuple(block.attention_blocks), all_video) for block in blocks]
 
 
 WAN = Family(
@@ -159,6 +169,7 @@ MINIMAX_H3 = Family(
     after=lambda network: 0,
 )
 SVD = Family("comfy.ldm.modules.attention", temporal_layers, lambda network, x, kwargs: (kwargs["num_video_frames"], 1))
+ANIMATEDIFF = Family(None, motion_blocks, lambda network, x, kwargs: (motion_modules(network)[0].video_length, 1))
 
 FAMILIES = {
     "WanModel": WAN,
@@ -179,5 +190,11 @@ FAMILIES = {
     "MiniTrainDIT": COSMOS_PREDICT2,
     "Kandinsky5": KANDINSKY5,
     "MiniMaxH3Model": MINIMAX_H3,
-    "UNetModel": SVD,
 }
+
+
+def family_of(network: torch.nn.Module) -> Family:
+    """The family of a network; image UNets have one as soon as something temporal is in them."""
+    if type(network).__name__ == "UNetModel":
+        return ANIMATEDIFF if motion_modules(network) else SVD
+    return FAMILIES[type(network).__name__]

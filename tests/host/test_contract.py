@@ -6,7 +6,7 @@ import pytest
 import torch
 from families import sample, tiny_networks
 from found import acting, observers, strong, techniques
-from inside import only_inside_blocks
+from inside import attentions_over_the_video, only_inside_blocks
 from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain, TokensSquared, Watcher
 from reference_edits import edited_attention
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pack.py.core.events import Branch
 from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
-from pack.py.host.families import adapter_of, network_of
+from pack.py.host.families import blocks_of, network_of
 
 NETWORKS = tiny_networks()
 OTHER = {Branch.COND: Branch.UNCOND, Branch.UNCOND: Branch.COND}
@@ -66,9 +66,10 @@ def test_the_parent_is_untouched_and_nothing_is_left_behind(subject):
 @pytest.mark.parametrize("observer", observers(), ids=lambda o: o.__name__)
 def test_every_block_and_its_attention_over_the_video_is_seen(subject, observer):
     tiny, model, _ = subject
-    blocks = adapter_of(model).blocks(network_of(model))
+    blocks = blocks_of(model)
+    seen = attentions_over_the_video(model) if observer().has("seen") else len(blocks)
     trace = RUNS.find(sample(tiny, attach(model, observer()), steps=2), observer()).trace
-    assert len(trace.records) == 2 * 2 * len(blocks), "steps x (cond, uncond) x blocks"
+    assert len(trace.records) == 2 * 2 * seen, "steps x (cond, uncond) x attentions or blocks"
     assert {r.site.block for r in trace.records} == set(range(len(blocks)))
 
 
@@ -76,7 +77,7 @@ def test_every_block_and_its_attention_over_the_video_is_seen(subject, observer)
 def test_edits_equal_the_network_edited_by_hand(subject, edit):
     tiny, model, _ = subject
     ours = sample(tiny, attach(model, edit), steps=1)
-    with edited_attention(network_of(model), type(edit).__name__):
+    with edited_attention(model, type(edit).__name__):
         by_hand = sample(tiny, model, steps=1)
     assert not torch.allclose(by_hand, sample(tiny, model, steps=1), atol=1e-3)
     assert (ours - by_hand).abs().max() <= 1e-5 * by_hand.abs().max()

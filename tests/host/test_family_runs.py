@@ -3,17 +3,17 @@
 import pytest
 import torch
 from families import sample, tiny_networks
+from inside import attentions_over_the_video
 from interventions import Watcher
 
 from pack.py.core.events import Branch
 from pack.py.host.attach import attach
-from pack.py.host.families import adapter_of, network_of
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 NETWORKS = tiny_networks()
 COND, UNCOND = Branch.COND, Branch.UNCOND
 STH = SpectralTransportHomeostasis(tau=2.0, layer_weight="flat")
-ONE_AT_A_TIME = {"svd", "hunyuan_video_reference", "minimax_h3"}  # the host takes one video there
+ONE_AT_A_TIME = {"animatediff", "svd", "hunyuan_video_reference", "minimax_h3"}  # the host takes one video there
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids=str)
@@ -35,7 +35,7 @@ def test_four_steps_without_guidance(subject):
     _, tiny, model = subject
     latent, forwards, log = watched(tiny, model, steps=4, cfg=1.0)
     assert {f.branches for f in forwards} == {(COND,)} and {f.step.index for f in forwards} == {0, 1, 2, 3}
-    assert len(log) == 4 * len(adapter_of(model).blocks(network_of(model)))
+    assert len(log) == 4 * attentions_over_the_video(model)
     assert torch.isfinite(latent).all() and not torch.equal(latent, sample(tiny, model, steps=4, cfg=1.0))
 
 

@@ -26,7 +26,7 @@ from pack.py.core.events import Branch
 from pack.py.core.findings import massive_channels, weak_channels
 from pack.py.core.intervention import Observer
 from pack.py.host.attach import attach
-from pack.py.host.families import adapter_of, network_of
+from pack.py.host.families import blocks_of
 from pack.py.host.hidden_size import hidden_size
 
 PLANTED, HEIGHT = 77, 400.0
@@ -232,7 +232,7 @@ def test_the_hidden_size_is_that_of_the_block_outputs(name):
     model = other.load()
     sample(other, attach(model, BlockWatcher(log=log)), steps=1)
     seen = {block: x.shape[-1] for block, _, _, x in log}
-    assert {b.site.block: hidden_size(b) for b in adapter_of(model).blocks(network_of(model))} == seen
+    assert {b.site.block: hidden_size(b) for b in blocks_of(model)} == seen
 
 
 def test_a_guessed_block_is_called_one(model):

@@ -11,6 +11,7 @@ MAY_IMPORT = {
     "maths": {"maths"},
     "core": {"core", "maths"},
     "techniques": {"techniques", "core", "maths"},
+    "text": {"text", "core"},
     "measures": {"measures", "core", "maths"},
     "views": {"views", "measures", "core", "maths"},
     "host": {"host", "core", "maths"},

@@ -8,6 +8,7 @@ from ...core.events import Grid, Site
 from ..families import Adapter, BlockSites, patches
 from ..tokens import axes
 
+OUTPUT = axes("t h w b c")
 KINDS = {"full_attn": ("self", "video"), "fa": ("self", "video"), "cross_attn": ("cross", "text"), "ca": ("cross", "text")}
 
 
@@ -20,7 +21,7 @@ def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
 def _block(block: nn.Module, index: int, count: int) -> BlockSites:
     found = ((part.block, Site(index, count, *KINDS[part.block_type])) for part in block.blocks if part.block_type in KINDS)
     attentions = tuple((module, (site,)) for module, site in found)
-    return BlockSites(block, Site(index, count, "self"), attentions, axes("t h w b c"))
+    return BlockSites(block, Site(index, count, "self"), attentions, OUTPUT)
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:

@@ -1,12 +1,12 @@
-"""Kandinsky 5: self-attention over all video tokens, then cross-attention to the text. The text's own blocks are left alone."""
+"""Kandinsky 5: self-attention over all video tokens, then cross-attention to the text, which attends to itself before."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ...core.events import Grid
+from ...core.events import Grid, Site
 from ..blocks import self_then_text
-from ..families import Adapter, BlockSites, is_video, patches
+from ..families import Adapter, Attentions, BlockSites, is_video, patches
 from ..tokens import foretold, sequence
 
 
@@ -20,4 +20,10 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return patches(x, network.patch_size) if is_video(x) else None
 
 
-ADAPTER = Adapter("Kandinsky 5", frozenset({"Kandinsky5"}), blocks, grid, left_alone="the text's own blocks; images")
+def texts(network: nn.Module) -> tuple[Attentions, ...]:
+    """The self-attention of the text's own blocks."""
+    blocks = network.text_transformer_blocks
+    return tuple((block.self_attention, (Site(i, len(blocks), "text", "text"),)) for i, block in enumerate(blocks))
+
+
+ADAPTER = Adapter("Kandinsky 5", frozenset({"Kandinsky5"}), blocks, grid, left_alone="the text's own blocks; images", texts=texts)

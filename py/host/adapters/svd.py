@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from einops import rearrange
 from torch import Tensor, nn
 
 from ...core.events import Grid, Site
-from ..families import Adapter, BlockSites
+from ..families import Adapter, BlockSites, network_of
 from ..tokens import Output
 
 TRANSFORMER = "SpatialVideoTransformer"
@@ -20,12 +18,12 @@ TEMPORAL = Output(
 
 def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
     """The temporal blocks in order of execution, each with the spatial block before it."""
-    pairs = [
-        pair
+    parts = [
+        (transformer, *pair)
         for transformer in _transformers(network)
         for pair in zip(transformer.transformer_blocks, transformer.time_stack, strict=True)
     ]
-    return tuple(_block(*pair, i, len(pairs)) for i, pair in enumerate(pairs))
+    return tuple(_block(*each, i, len(parts)) for i, each in enumerate(parts))
 
 
 def _transformers(network: nn.Module) -> list[nn.Module]:
@@ -33,9 +31,10 @@ def _transformers(network: nn.Module) -> list[nn.Module]:
     return [module for stage in stages for module in stage if type(module).__name__ == TRANSFORMER]
 
 
-def _block(spatial: nn.Module, temporal: nn.Module, index: int, count: int) -> BlockSites:
+def _block(transformer: nn.Module, spatial: nn.Module, temporal: nn.Module, index: int, count: int) -> BlockSites:
     time, space = Site(index, count, "temporal"), Site(index, count, "spatial")
-    return BlockSites(temporal, time, ((temporal.attn1, (time,)), (spatial.attn1, (space,))), TEMPORAL)
+    attentions = ((temporal.attn1, (time,)), (spatial.attn1, (space,)))
+    return BlockSites(temporal, time, attentions, TEMPORAL, levels=(transformer,))
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
@@ -45,19 +44,13 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return None if not frames else Grid(frames, height, width, tokens=frames * height * width)
 
 
-def level(grid: Grid, options: dict) -> Grid:
-    """The grid at the resolution of the transformer that is being run."""
-    height, width = options["activations_shape"][-2:]
-    return replace(grid, height=height, width=width).alone
-
-
 ADAPTER = Adapter(
     "Stable Video Diffusion",
     frozenset({"UNetModel"}),
     blocks,
     grid,
     left_alone="attention to the image",
-    serves=lambda network: bool(_transformers(network)),
+    serves=lambda model: bool(_transformers(network_of(model))),
     rows=lambda x, grid: x.shape[0] // grid.frames,
-    level=level,
+    sequential=False,
 )

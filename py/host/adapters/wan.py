@@ -13,7 +13,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from ...core.events import Grid, Site
-from ..families import Adapter, BlockSites, patches
+from ..families import Adapter, Attentions, BlockSites, patches
 from ..tokens import Output, foretold, sequence
 
 FORETOLD = sequence(foretold)
@@ -28,10 +28,19 @@ def blocks(network: nn.Module, output: Output = FORETOLD) -> tuple[BlockSites, .
 
 def _block(block: nn.Module, index: int, count: int, output: Output) -> BlockSites:
     own = Site(index, count, "self")
-    text, image = Site(index, count, "cross", "text"), Site(index, count, "cross", "image")
+    return BlockSites(block, own, ((block.self_attn, (own,)), _reading(block, index, count, "cross")), output)
+
+
+def _reading(block: nn.Module, index: int, count: int, kind: str) -> Attentions:
+    text, image = Site(index, count, kind, "text"), Site(index, count, kind, "image")
     asks_image = type(block.cross_attn).__name__ == IMAGE_THEN_TEXT
-    attentions = ((block.self_attn, (own,)), (block.cross_attn, (image, text) if asks_image else (text,)))
-    return BlockSites(block, own, attentions, output)
+    return block.cross_attn, (image, text) if asks_image else (text,)
+
+
+def texts(network: nn.Module) -> tuple[Attentions, ...]:
+    """The cross-attention of VACE's control blocks."""
+    blocks = getattr(network, "vace_blocks", ())
+    return tuple(_reading(block, i, len(blocks), "control") for i, block in enumerate(blocks))
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
@@ -49,4 +58,4 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
 
 NETWORKS = frozenset({"WanModel", "VaceWanModel", "CameraWanModel", "AnimateWanModel", "WanDancerModel"})
 LEFT_ALONE = "the control blocks of VACE, the face blocks of Animate, attention to music (Dancer)"
-ADAPTER = Adapter("Wan", NETWORKS, blocks, grid, left_alone=LEFT_ALONE)
+ADAPTER = Adapter("Wan", NETWORKS, blocks, grid, left_alone=LEFT_ALONE, texts=texts)

@@ -1,0 +1,88 @@
+"""What the nodes that make a schedule share: its socket, the frames to draw it over, and the answer."""
+
+from __future__ import annotations
+
+import logging
+
+from comfy_api.latest import io, ui
+
+from ..py.core.curves import Clip
+from ..py.core.errors import TemporalAttentionError
+from ..py.core.tempo import Tempo
+from ..py.views.tempo_chart import tempo_chart
+from . import _inputs as shared
+
+Socket = io.Custom("TA_TEMPO")
+
+log = logging.getLogger("temporal_attention")
+
+
+def fps_input() -> io.Input:
+    """Frames a second of the video that will be made."""
+    return io.Float.Input(
+        "fps",
+        default=16.0,
+        min=1.0,
+        max=240.0,
+        step=0.01,
+        tooltip="Video frames a second of the model: 16 for Wan 2.1 and CogVideoX 1.5, 24 for Wan 2.2 5B, HunyuanVideo and "
+        "LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
+    )
+
+
+def clip_inputs() -> list[io.Input]:
+    """Over how many frames the picture is drawn, and the tracks to add to."""
+    return [
+        io.Int.Input(
+            "frames",
+            default=81,
+            min=1,
+            max=shared.LARGEST_NUMBER,
+            tooltip="Video frames to draw, for the picture only: the schedule itself is made for whatever is sampled. Not used "
+            "where samples is connected.",
+        ),
+        io.Int.Input(
+            "temporal_compression",
+            default=4,
+            min=1,
+            max=64,
+            advanced=True,
+            tooltip="Video frames that the VAE makes of each latent frame but the first, for the picture only: 4 for Wan, "
+            "HunyuanVideo and CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.",
+        ),
+        Socket.Input("tempo", optional=True, tooltip="Another schedule, whose phrases come first. No phrase may be in both."),
+        io.Latent.Input("samples", optional=True, tooltip="The latent to be sampled: the picture is drawn over its frames."),
+    ]
+
+
+def outputs() -> list[io.Output]:
+    """The schedule and its picture."""
+    return [
+        Socket.Output(
+            display_name="tempo", tooltip="When each phrase is wanted: for TempoControl, or for another schedule node."
+        ),
+        io.Image.Output(display_name="image", tooltip="Curve and mask of every phrase over the frames, 1024 pixels wide."),
+    ]
+
+
+def shown(cls, tempo: Tempo, fps: float, clip: Clip) -> io.NodeOutput:
+    """The node's answer: the schedule, its picture over these frames, and in the log what does not fit them."""
+    for said in tempo.cut(clip):
+        log.warning("Schedule of %s.", said)
+    image = tempo_chart(tempo, clip, fps)
+    return io.NodeOutput(tempo, image, ui=ui.PreviewImage(image, cls=cls))
+
+
+def drawn_clip(frames: int, compression: int, samples: dict | None) -> Clip:
+    """The frames to draw; of a nested latent (video and audio) the first part is the video."""
+    if samples is None:
+        return Clip(1 + -(-(frames - 1) // compression), compression)
+    latent = samples["samples"]
+    video = latent.unbind()[0] if latent.is_nested else latent
+    if video.ndim != 5:
+        raise TemporalAttentionError(
+            "the latent of a video, [batch, channels, frames, height, width]",
+            str(list(video.shape)),
+            "Connect an empty video latent, or leave samples open and set frames.",
+        )
+    return Clip(video.shape[2], compression)

@@ -1,0 +1,86 @@
+"""Node: Entropy Guidance."""
+
+from __future__ import annotations
+
+from comfy_api.latest import io
+
+from ..py.core.intervention import Where, Window
+from ..py.host.attach import attach
+from ..py.host.families import blocks_of
+from ..py.techniques.entropy_guidance import RULES, EntropyGuidance
+from . import _inputs as shared
+
+AUTOMATIC = -1
+KINDS = {"over time": Where(), "within frames (UNets)": Where(frozenset({"spatial"}))}
+
+
+class EntropyGuidanceNode(io.ComfyNode):
+    """MODEL -> MODEL that is guided by predictions with another attention pattern in one block."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Inputs, outputs and texts of the node."""
+        return io.Schema(
+            node_id="TA_EntropyGuidance",
+            display_name="Entropy Guidance (IE-Adapt)",
+            category=shared.CATEGORY,
+            description="Guides away from what the model predicts when one block's attention is replaced, as PAG, SLG and STG "
+            "do, but measures which block that should be, and runs only the blocks from there on again.",
+            search_aliases=["IE-Adapt", "perturbed attention guidance", "PAG", "SLG", "STG", "skip layer", "entropy", "quality"],
+            inputs=[
+                io.Model.Input("model", tooltip="A video model."),
+                io.Float.Input(
+                    "scale",
+                    default=0.5,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.05,
+                    tooltip="Lambda, the strength. 0 changes nothing and costs nothing. 0.25 to 1 is useful; more overcooks the "
+                    "picture and stills the motion.",
+                ),
+                io.Combo.Input("rule", options=list(RULES), default="A - I", tooltip=RULE_HELP),
+                io.Int.Input(
+                    "block",
+                    default=AUTOMATIC,
+                    min=AUTOMATIC,
+                    max=shared.LARGEST_NUMBER,
+                    tooltip="The block whose attention is replaced. -1 = the block of highest entropy, measured over the first "
+                    "quarter of the run (three steps at most), which is not guided. Entropy Profile gives a number to connect.",
+                ),
+                io.Float.Input(
+                    "rescale",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    advanced=True,
+                    tooltip="How far the result's contrast is brought back to the unguided one's. Raise it when colours burn.",
+                ),
+                io.Combo.Input(
+                    "attention",
+                    options=list(KINDS),
+                    default="over time",
+                    advanced=True,
+                    tooltip="Which attention is replaced: that between frames, or, in UNets such as SVD, that within each frame.",
+                ),
+                *shared.window_inputs(),
+            ],
+            outputs=[io.Model.Output(display_name="model", tooltip="The model with Entropy Guidance. Techniques stack.")],
+        )
+
+    @classmethod
+    def execute(cls, model, scale, rule, block, rescale, attention, start_percent, end_percent) -> io.NodeOutput:
+        """Attaches the guidance to a clone of the model."""
+        chosen = None if block == AUTOMATIC else block
+        if chosen is not None:
+            Where(blocks=frozenset({chosen})).check(len(blocks_of(model)))
+        window = Window(start_percent, end_percent)
+        technique = EntropyGuidance(scale=scale, rule=rule, block=chosen, rescale=rescale, where=KINDS[attention], window=window)
+        return io.NodeOutput(attach(model, technique))
+
+
+RULE_HELP = (
+    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best average "
+    "of the paper). U - A, U - I: towards U. Strategies 1 and 3: the same within classifier-free guidance. Strategy 4: U "
+    "instead of A, without any extra prediction; scale only switches it."
+)

@@ -1,0 +1,47 @@
+"""One prediction on a noised latent: how the model looks at a video that exists (VSTAR, section 3.2)."""
+
+from __future__ import annotations
+
+import comfy.model_management
+import comfy.sample
+import comfy.samplers
+import torch
+
+from ..core.errors import TemporalAttentionError
+
+
+def denoise_once(model, latent: dict, positive: list, percent: float, seed: int) -> dict:
+    """The LATENT that the model makes of a noised one in a single prediction, without guidance.
+
+    All of it goes through the host's own sampling, so that wrappers, context windows and loading are those of a real run: a
+    step of Euler's method from sigma to 0 returns the denoised latent itself.
+
+    Args:
+        latent: a LATENT of clean videos. A noise mask is not used: all of the latent gets the noise.
+        percent: where in a run, 0 = pure noise, 1 = the least noise that the model knows: the host's own percents.
+
+    Raises TemporalAttentionError for an empty latent.
+    """
+    samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
+    if not any(part.any() for part in (samples.unbind() if samples.is_nested else (samples,))):
+        raise TemporalAttentionError(
+            "the latent of a video", "an empty latent", "Encode a video (VAE Encode), or connect the latent of a sampler."
+        )
+    guider = comfy.samplers.CFGGuider(model)
+    guider.inner_set_conds({"positive": positive})
+    denoised = guider.sample(
+        comfy.sample.prepare_noise(samples, seed, latent.get("batch_index")),
+        samples,
+        comfy.samplers.sampler_object("euler"),
+        torch.tensor([sigma_at(model, percent), 0.0]),
+        disable_pbar=True,
+        seed=seed,
+    )
+    denoised = denoised.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
+    return {**latent, "samples": denoised}
+
+
+def sigma_at(model, percent: float) -> float:
+    """The model's sigma at a percent of a run, within the sigmas that it knows."""
+    sampling = model.get_model_object("model_sampling")
+    return min(max(float(sampling.percent_to_sigma(percent)), float(sampling.sigma_min)), float(sampling.sigma_max))

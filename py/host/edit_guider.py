@@ -1,0 +1,102 @@
+"""A guider that denoises a source and a target side by side: pairs of rows in one batch, from the same noise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import comfy.conds
+import comfy.samplers
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, pad
+
+from ..core.errors import TemporalAttentionError
+
+log = logging.getLogger("temporal_attention")
+
+SOURCE, TARGET = "source", "target"
+
+
+class EditGuider(comfy.samplers.CFGGuider):
+    """Takes and returns latents of the normal batch; inside, row 2 i is the source of row 2 i + 1.
+
+    Args:
+        model_patcher: the MODEL; what it does with the pairs is its interventions' matter.
+        measure: whether the first prediction is made twice: once for interventions that choose by it, then for good.
+        keep: mask [F or 1, H, W], 1 where the target may change; elsewhere it is predicted as its source. None = everywhere.
+    """
+
+    def __init__(self, model_patcher, measure: bool, keep: Tensor | None):
+        super().__init__(model_patcher)
+        self.measure, self.keep = measure, keep
+
+    def set_prompts(self, source: list, target: list, negative: list, cfg: float) -> None:
+        """The conditionings; source and target must be one each."""
+        for name, conds in ((SOURCE, source), (TARGET, target)):
+            if len(conds) != 1:
+                raise TemporalAttentionError(
+                    f"one conditioning as {name}", f"{len(conds)} combined", "Connect a single prompt, without schedules."
+                )
+        self.inner_set_conds({SOURCE: source, TARGET: target, "negative": negative})
+        self.set_cfg(cfg)
+
+    def sample(
+        self, noise: Tensor, latent_image: Tensor, sampler, sigmas: Tensor, denoise_mask=None, callback: Callable | None = None,
+        disable_pbar=False, seed=None,
+    ) -> Tensor:  # fmt: skip
+        """The edited latents [B, C, F, h, w]."""
+        if latent_image.is_nested:
+            raise TemporalAttentionError("a latent of video alone", "video with audio", "Edit the video without its audio.")
+        self._started = False
+        pairs = noise.repeat_interleave(2, 0), latent_image.repeat_interleave(2, 0)
+        mask = None if denoise_mask is None else denoise_mask.repeat_interleave(2, 0)
+        shown = callback and (lambda step, x0, x, total: callback(step, x0[1::2], x[1::2], total))
+        return super().sample(*pairs, sampler, sigmas, mask, shown, disable_pbar, seed)[1::2]
+
+    def predict_noise(self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed=None) -> Tensor:
+        """Denoised pairs, the source's own outside of the mask."""
+        if not self._started:
+            self._started = True
+            self.conds["positive"] = [_side_by_side(self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0])]
+            if self.measure:
+                super().predict_noise(x, timestep, model_options or {}, seed)
+        denoised = super().predict_noise(x, timestep, model_options or {}, seed)
+        if self.keep is not None:
+            changed = _fitted(self.keep, x).to(denoised)
+            denoised[1::2] = torch.lerp(denoised[::2], denoised[1::2], changed)
+        return denoised
+
+
+def _side_by_side(source: dict, target: dict) -> dict:
+    """The source's conditioning with both texts as a batch of two, which the host repeats over the pairs."""
+    merged = dict(source)
+    merged["model_conds"] = {name: _both(cond, target["model_conds"][name]) for name, cond in source["model_conds"].items()}
+    return merged
+
+
+def _both(source, target):
+    """One input of the network for both: texts as a batch of two; what is already a batch of pairs, alternately."""
+    if isinstance(source, comfy.conds.CONDConstant) and isinstance(source.cond, int):
+        return type(source)(max(source.cond, target.cond))  # the number of tokens that are no padding
+    if not isinstance(source.cond, Tensor) or source.cond.ndim < 2:
+        return source
+    one, other = source.cond, target.cond
+    if len(one) > 1:
+        both = one.clone()
+        both[1::2] = other[1::2]
+        return type(source)(both)
+    length = max(one.shape[1], other.shape[1])
+    return type(source)(torch.cat([_padded(one, length), _padded(other, length)]))
+
+
+def _padded(x: Tensor, length: int) -> Tensor:
+    """[1, T, ...] filled up with zeros to this length, as the host pads texts."""
+    return pad(x, (*[0, 0] * (x.ndim - 2), 0, length - x.shape[1]))
+
+
+def _fitted(mask: Tensor, x: Tensor) -> Tensor:
+    """A mask [F or 1, H, W] at the size of latents [B, C, f, h, w]: [1, 1, f, h, w]."""
+    if mask.shape[-3:] != x.shape[-3:]:
+        log.info("Entropy Edit resizes the mask from %s to %s.", list(mask.shape[-3:]), list(x.shape[-3:]))
+    return interpolate(mask[None, None].float(), size=x.shape[-3:], mode="trilinear").to(x.device)

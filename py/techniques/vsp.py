@@ -1,0 +1,99 @@
+"""Video Synopsis Prompting: each frame reads its own mixture of a few key prompts.
+
+VSTAR: Generative Temporal Nursing for Longer Dynamic Video Synthesis (Li et al.), section 3.4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..core.errors import TemporalAttentionError
+from ..core.events import Attention, Forward, Kernel
+from ..core.frame_text import FrameText, KeyTexts, TextLayout
+from ..core.intervention import Prompting, Where
+from ..core.rows import put, take_call
+from ..maths.text_mixture import INTERPOLATIONS, mixed, mixture
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoSynopsisPrompting(Prompting):
+    """Frames read key prompts by their place in time; conditionings without key prompts are left as they are.
+
+    Exact where text is read by cross-attention: every frame attends to the mixed embedding of its own.
+
+    Args:
+        transition: share of each interval between two key prompts in which they cross-fade; 1 is the paper, 0 switches.
+        interpolation: how two embeddings are mixed, "linear" (the paper) or "slerp".
+    """
+
+    transition: float = 0.25
+    interpolation: str = INTERPOLATIONS[0]
+    where: Where = field(default_factory=lambda: Where(frozenset({"cross", "control", "text"})))
+
+    def __post_init__(self):
+        if not 0.0 <= self.transition <= 1.0:
+            raise TemporalAttentionError(
+                "a transition from 0 to 1", f"{self.transition:g}", "0 switches between key prompts, 1 always cross-fades."
+            )
+        if self.interpolation not in INTERPOLATIONS:
+            raise TemporalAttentionError(f"an interpolation out of {INTERPOLATIONS}", repr(self.interpolation), "Choose one.")
+
+    @classmethod
+    def neutral(cls) -> VideoSynopsisPrompting:
+        """Any settings: without key prompts, or with a single one, every frame reads the same text."""
+        return cls()
+
+    def frame_text(self, forward: Forward, keys: KeyTexts) -> FrameText:
+        """The mixture of each latent frame of this network call, by its place in the whole video (3.4)."""
+        places = keys.placement(forward.whole)
+        frames = forward.frames or range(forward.grid.frames)
+        return FrameText.of([mixture(frame, places, self.transition) for frame in frames])
+
+    def mix(self, first: Tensor, second: Tensor, share: float) -> Tensor:
+        """Two key prompts [T, C] mixed."""
+        return mixed(first, second, share, self.interpolation)
+
+    def before(self, call: Attention) -> Attention:
+        """Each frame's queries go to the keys of its own text, through the model's own kernel."""
+        return call.edit(kernel=FrameByFrame(call.kernel)) if call.site.keys == "text" else call
+
+
+@dataclass(frozen=True)
+class FrameByFrame:
+    """The kernel of a call whose keys are texts side by side, as the forward's text layout says."""
+
+    kernel: Kernel
+
+    def __call__(self, call: Attention) -> Tensor:
+        """[B, H, Lq, D]: rows with the same plan together, and each row without one as if it were alone."""
+        layout, call = call.forward.text, call.edit(kernel=self.kernel)
+        plans = dict.fromkeys(layout.plans)
+        if len(plans) == 1:
+            return _read(call, layout, layout.plans[0])
+        out = torch.empty_like(call.q)
+        for plan in plans:
+            rows = tuple(row for row in call.rows if layout.plans[row] == plan)
+            out = put(out, rows, _read(take_call(call, rows), layout, plan))
+        return out
+
+
+def _read(call: Attention, layout: TextLayout, plan: FrameText | None) -> Tensor:
+    """The attention of rows that share a plan."""
+    if call.site.kind == "text":
+        parts = [(tokens, tokens) for tokens in layout.texts(plan, call.q.shape[2])]
+    elif plan is None:
+        parts = [(slice(None), slice(layout.own))]
+    else:
+        parts = [(tokens, layout.tokens(number)) for tokens, number in plan.segments(call.forward.grid)]
+    return torch.cat([_part(call, queries, keys).attend() for queries, keys in parts], dim=2)
+
+
+def _part(call: Attention, queries: slice, keys: slice) -> Attention:
+    """The call for some of its queries and some of its keys."""
+    bias = call.bias
+    if bias is not None:
+        bias = bias[..., keys] if bias.shape[-2] == 1 else bias[..., queries, keys]
+    return call.edit(q=call.q[:, :, queries], k=call.k[:, :, keys], v=call.v[:, :, keys], bias=bias)

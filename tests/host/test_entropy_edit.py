@@ -1,0 +1,119 @@
+"""Entropy Edit: source and target side by side, on every family with text, against runs of their own."""
+
+import comfy.samplers
+import pytest
+import torch
+from families import conditioning, empty_latent, sample, tiny_networks
+from interventions import QueryGain, Watcher
+
+from pack.nodes.entropy_edit import EntropyEditNode
+from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.intervention import Where
+from pack.py.host.attach import attach
+from pack.py.host.edit_guider import EditGuider
+from pack.py.techniques.entropy_edit import EntropyEdit
+
+NETWORKS = tiny_networks()
+ONE_AT_A_TIME = {"svd", "animatediff", "hunyuan_video_reference", "minimax_h3"}  # the host takes one video there
+WITH_AUDIO = {"ltx_2"}
+STEPS = 2
+
+
+@pytest.fixture(scope="module", params=[name for name in NETWORKS if name not in ONE_AT_A_TIME | WITH_AUDIO], ids=str)
+def subject(request):
+    """(tiny network, loaded MODEL)."""
+    with torch.inference_mode():
+        return NETWORKS[request.param], NETWORKS[request.param].load()
+
+
+def prompt(tiny, seed, tokens=7):
+    """Text of its own, everything else the same."""
+    [[text, options]], [[_, shared]] = conditioning(tiny, seed, tokens), conditioning(tiny, 1)
+    mask = {name: value for name, value in options.items() if name == "attention_mask"}
+    return [[text, {**shared, **mask}]]
+
+
+def edited(tiny, model, source=1, target=3, share=0.5, tokens=(7, 7), batch=1, mask=None, measure=True, **window):
+    """The latents of an edit, by the host's sampler."""
+    guider = EditGuider(attach(model, EntropyEdit(share=share)), measure and share > 0, mask)
+    prompts = [prompt(tiny, seed, n) for seed, n in zip((source, target), tokens, strict=True)]
+    guider.set_prompts(*prompts, conditioning(tiny, 2), 4.0)
+    empty = empty_latent(tiny, (batch, *tiny.latent[1:]))
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", STEPS)
+    noise = torch.randn(empty.shape, generator=torch.manual_seed(0))
+    return guider.sample(noise, empty, comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
+
+
+def alone(tiny, model, seed, tokens=7):
+    """The latent of an ordinary run with the same noise."""
+    return sample(tiny, model, steps=STEPS, positive=prompt(tiny, seed, tokens), seed=0)
+
+
+def relative(one, other):
+    return (one - other).abs().max() / other.abs().max()
+
+
+def test_without_any_block_the_target_is_a_video_of_its_own(subject):
+    tiny, model = subject
+    assert relative(edited(tiny, model, share=0.0), alone(tiny, model, 3)) <= 1e-4
+
+
+def test_with_the_same_prompt_in_all_blocks_the_target_is_the_source(subject):
+    tiny, model = subject
+    assert relative(edited(tiny, model, source=3, target=3, share=1.0), alone(tiny, model, 3)) <= 1e-4
+
+
+def test_an_edit_is_neither_the_source_nor_the_target_alone(subject):
+    tiny, model = subject
+    latent = edited(tiny, model, share=1.0)
+    assert torch.isfinite(latent).all()
+    assert min(relative(latent, alone(tiny, model, seed)) for seed in (1, 3)) > 1e-3
+
+
+def test_the_targets_queries_and_keys_are_the_sources_in_the_chosen_blocks(tiny, model):
+    log = []
+    sharp = attach(model, QueryGain(gain=30.0, where=Where(blocks=frozenset({1}))))
+    guider = EditGuider(attach(sharp, EntropyEdit(share=0.34), Watcher(log=log)), False, None)
+    guider.set_prompts(conditioning(tiny, 1), conditioning(tiny, 3), conditioning(tiny, 2), 4.0)
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", STEPS)
+    noise = torch.randn(2, *tiny.latent[1:], generator=torch.manual_seed(0))
+    guider.sample(noise, torch.zeros_like(noise), comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
+    second = [(site.block, q, k) for site, forward, _, q, k in log if forward.step.index == 1]
+    assert {block for block, *_ in second} == {0, 1, 2}
+    for block, q, k in second:
+        for x in (q, k):
+            assert torch.equal(x[1::2], x[::2]) == (block == 1)
+
+
+def test_texts_of_different_lengths(tiny, model):
+    assert relative(edited(tiny, model, share=0.0, tokens=(5, 7)), alone(tiny, model, 3)) <= 1e-4
+
+
+def test_a_batch_of_two(tiny, model):
+    assert edited(tiny, model, batch=2).shape[0] == 2
+
+
+def test_outside_of_the_mask_the_video_is_the_source(tiny, model):
+    mask = torch.zeros(1, 8, 8)
+    mask[..., 4:] = 1
+    latent, source = edited(tiny, model, mask=mask, share=0.0), alone(tiny, model, 1)
+    assert relative(latent[..., :4], source[..., :4]) <= 1e-4
+    assert relative(latent[..., 4:], source[..., 4:]) > 1e-2
+
+
+def test_a_mask_of_another_size_is_resized(tiny, model, caplog):
+    caplog.set_level("INFO", logger="temporal_attention")
+    assert relative(edited(tiny, model, mask=torch.ones(1, 64, 64)), edited(tiny, model)) <= 1e-6
+    assert "resizes the mask" in caplog.text
+
+
+def test_combined_prompts_are_refused(tiny, model):
+    both = conditioning(tiny, 1) + conditioning(tiny, 3)
+    with pytest.raises(TemporalAttentionError, match="one conditioning as source"):
+        EntropyEditNode.execute(model, both, conditioning(tiny, 3), conditioning(tiny, 2), 4.0, 0.5, 0.0, 1.0)
+
+
+def test_an_ordinary_sampler_is_told_that_there_are_no_pairs(tiny, model, caplog):
+    caplog.set_level("INFO", logger="temporal_attention")
+    assert torch.equal(sample(tiny, attach(model, EntropyEdit())), sample(tiny, model))
+    assert "no pairs of source and target" in caplog.text

@@ -1,0 +1,196 @@
+"""Video Synopsis Prompting on every family that reads its text by cross-attention, against the same network edited by hand."""
+
+import importlib
+from contextlib import ExitStack
+from functools import partial
+from unittest.mock import patch
+
+import comfy.sample
+import pytest
+import torch
+from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
+from families import conditioning, sample, tiny_networks
+from interventions import Watcher
+from reference_edits import dense, measure, over_heads
+from reference_families import FAMILIES, Video
+
+from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.frame_text import KeyMark
+from pack.py.host.attach import attach
+from pack.py.host.families import blocks_of, network_of
+from pack.py.host.key_texts import KEY
+from pack.py.maths.text_mixture import mixture
+from pack.py.techniques.vsp import VideoSynopsisPrompting
+
+NETWORKS = tiny_networks()
+LENGTH = 7
+
+
+def reads_text(model) -> bool:
+    """Does the network read its text by cross-attention?"""
+    return any(
+        site.kind == "cross" and site.keys == "text"
+        for block in blocks_of(model)
+        for _, sites in block.attentions
+        for site in sites
+    )
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=str)
+def subject(request):
+    """(tiny network, loaded MODEL)."""
+    with torch.inference_mode():
+        model = NETWORKS[request.param].load()
+    if not reads_text(model):
+        pytest.skip("no cross-attention to text")
+    return NETWORKS[request.param], model
+
+
+def relative(one, other):
+    return (one - other).abs().max() / other.abs().max()
+
+
+def evenly(count):
+    """Places of so many key prompts from the first to the last frame."""
+    return lambda frames: tuple(i * (frames - 1) / max(count - 1, 1) for i in range(count))
+
+
+def synopsis(tiny, seeds, lengths=None, latent=None, placement=None):
+    """Conditioning of several key prompts; the same seed is the same text."""
+    placement = placement or evenly(len(seeds))
+    marked = []
+    for index, seed in enumerate(seeds):
+        tokens = lengths[index] if lengths else LENGTH
+        [[text, options]] = conditioning(tiny, seed, tokens, latent)
+        _, first = conditioning(tiny, 1, LENGTH, latent)[0]
+        first = {k: v for k, v in first.items() if k != "attention_mask"}
+        marked.append([text, {**options, **first, KEY: KeyMark(placement, index, len(seeds))}])
+    return marked
+
+
+def test_one_key_prompt_is_the_plain_conditioning_bit_for_bit(subject):
+    tiny, model = subject
+    vsp = attach(model, VideoSynopsisPrompting())
+    assert torch.equal(sample(tiny, vsp, positive=synopsis(tiny, [1])), sample(tiny, model))
+
+
+def test_equal_key_prompts_are_the_plain_conditioning(subject):
+    tiny, model = subject
+    plain = sample(tiny, model, steps=1)
+    given = sample(tiny, attach(model, VideoSynopsisPrompting()), steps=1, positive=synopsis(tiny, [1, 1]))
+    assert (given - plain).abs().max() <= 1e-5 * plain.abs().max()
+
+
+def read_by_frame(network, texts):
+    """Patches the network's attention: keys as long as `texts` texts are split among the frames by a dense mask."""
+    family = FAMILIES[type(network).__name__]
+    module, video = importlib.import_module(family.module), Video(family.after(network))
+    hook = network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True)
+    original = module.optimized_attention
+
+    def attention(q, k, v, heads, mask=None, skip_reshape=False, **kwargs):
+        queries, keys = (x.shape[2 if skip_reshape else 1] for x in (q, k))
+        audio = queries not in (keys, video.frames * video.spatial) and queries < video.frames * video.spatial
+        if keys != texts * LENGTH or audio:
+            return original(q, k, v, heads, mask=mask, skip_reshape=skip_reshape, **kwargs)
+        number = torch.arange(texts).repeat_interleave(LENGTH)
+        if queries == keys:
+            reads = number
+        else:
+            span, reads = video.span(queries), torch.full((queries,), texts - 1)
+            reads[: span.start] = 0
+            reads[span] = torch.arange(video.frames).repeat_interleave(video.spatial)
+        hidden = torch.zeros(queries, keys).masked_fill(reads[:, None] != number, -torch.inf)
+        mask = hidden if mask is None else hidden + over_heads(mask)
+        return dense(q, k, v, heads, mask=mask, skip_reshape=skip_reshape, **kwargs)
+
+    stack = ExitStack()
+    stack.enter_context(patch.object(module, "optimized_attention", attention))
+    stack.callback(hook.remove)
+    return stack
+
+
+def test_frames_read_their_own_mixture(subject):
+    """Two key prompts, cross-fading all the way, on three frames: the first, half of both, the second."""
+    tiny, model = subject
+    frames = 3 if tiny.latent[2] == 3 else pytest.skip("written for three frames")
+    first, second = (conditioning(tiny, seed) for seed in (1, 5))
+    by_hand = torch.cat([first[0][0], (first[0][0] + second[0][0]) / 2, second[0][0]], dim=1)
+    options = dict(first[0][1])
+    if tiny.masked:
+        options["attention_mask"] = options["attention_mask"].repeat(1, frames)
+    with read_by_frame(network_of(model), frames):
+        expected = sample(tiny, model, steps=1, positive=[[by_hand, options]])
+    plain = sample(tiny, model, steps=1)
+    given = sample(tiny, attach(model, VideoSynopsisPrompting(transition=1.0)), steps=1, positive=synopsis(tiny, [1, 5]))
+    assert (given - expected).abs().max() <= 1e-5 * expected.abs().max()
+    assert (given - plain).abs().max() > 1e-3 * plain.abs().max()
+
+
+@pytest.mark.parametrize("uncond_tokens", [LENGTH, 5], ids=["batched", "separate"])
+def test_the_negative_prompt_is_untouched(tiny, model, uncond_tokens):
+    seen = []
+    for subject, positive in ((model, None), (attach(model, VideoSynopsisPrompting()), synopsis(tiny, [1, 5]))):
+        watched = subject.clone()
+        watched.set_model_sampler_post_cfg_function(lambda args: seen.append(args) or args["denoised"])
+        sample(tiny, watched, steps=1, uncond_tokens=uncond_tokens, positive=positive)
+    plain, given = seen
+    assert torch.equal(given["uncond_denoised"], plain["uncond_denoised"])
+    assert not torch.equal(given["cond_denoised"], plain["cond_denoised"])
+
+
+def test_key_prompts_of_different_lengths_are_padded(tiny, model):
+    """A longer text is what the host would make of a shorter one by padding it with zeros."""
+    padded = synopsis(tiny, [1, 5])
+    padded[1][0] = torch.cat([padded[1][0][:, :4], torch.zeros(1, 3, tiny.text_width)], dim=1)
+    short = synopsis(tiny, [1, 5])
+    short[1][0] = short[1][0][:, :4]
+    vsp = attach(model, VideoSynopsisPrompting())
+    assert torch.equal(sample(tiny, vsp, positive=short), sample(tiny, vsp, positive=padded))
+
+
+def test_two_samples_read_the_same_texts(tiny, model):
+    """The two noises of a batch, each as if it were sampled alone."""
+    vsp, positive, negative = attach(model, VideoSynopsisPrompting()), synopsis(tiny, [1, 5]), conditioning(tiny, 2)
+    noise = torch.randn(2, *tiny.latent[1:], generator=torch.manual_seed(0))
+
+    def sampled(noise):
+        empty = torch.zeros_like(noise)
+        return comfy.sample.sample(vsp, noise, 2, 4.0, "euler", "simple", positive, negative, empty, seed=0, disable_pbar=True)
+
+    assert relative(sampled(noise), torch.cat([sampled(noise[:1]), sampled(noise[1:])])) <= 1e-5
+
+
+def test_a_context_window_reads_what_its_frames_read_in_the_whole_video(tiny, model):
+    windowed = IndexListContextHandler(
+        get_matching_context_schedule("standard_static"), get_matching_fuse_method("pyramid"), 4, context_overlap=2, dim=2
+    )
+    windowed_model = model.clone()
+    windowed_model.model_options["context_handler"] = windowed
+    log = []
+    patched = attach(windowed_model, VideoSynopsisPrompting(transition=1.0), Watcher(log=log))
+    positive = synopsis(tiny, [1, 5], latent=(1, 16, 9, 8, 8))
+    sample(tiny, patched, steps=1, latent=(1, 16, 9, 8, 8), positive=positive)
+    forwards = [forward for _, forward, *_ in log if forward.keys[-1] or forward.keys[0]]
+    assert len({forward.frames for forward in forwards}) > 1
+    for forward in forwards:
+        plan = next(plan for plan in forward.text.plans if plan)
+        expected = [mixture(frame, (0.0, 8.0), 1.0) for frame in forward.frames]
+        assert [plan.mixtures[n] for n in plan.of_frame] == expected and forward.whole == 9
+
+
+def test_a_model_without_the_node_still_samples(tiny, model):
+    """The host then averages the predictions of all key prompts."""
+    assert torch.isfinite(sample(tiny, model, positive=synopsis(tiny, [1, 5]))).all()
+
+
+def test_a_synopsis_that_was_taken_apart_is_refused(tiny, model):
+    vsp = attach(model, VideoSynopsisPrompting())
+    with pytest.raises(TemporalAttentionError, match="some are missing"):
+        sample(tiny, vsp, positive=synopsis(tiny, [1, 5, 6])[:2])
+
+
+def test_a_plain_conditioning_is_reported(tiny, model, caplog):
+    caplog.set_level("INFO", logger="temporal_attention")
+    plain = sample(tiny, attach(model, VideoSynopsisPrompting()))
+    assert torch.equal(plain, sample(tiny, model)) and "key prompts" in caplog.text

@@ -1,0 +1,206 @@
+"""Entropy Guidance: its formulas, the shared first blocks, what it costs in network calls, and how it chooses its block."""
+
+import pytest
+import torch
+from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
+from families import sample, tiny_networks
+from interventions import BlockShift, QueryGain
+
+from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.events import Branch
+from pack.py.core.intervention import Where, Window
+from pack.py.host.attach import attach
+from pack.py.host.families import adapter_of, blocks_of, network_of
+from pack.py.host.prefix import Prefixes
+from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
+from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
+
+NETWORKS = tiny_networks()
+SEPARATE = {"uncond_tokens": 5}  # cond and uncond in calls of their own, as the extra one (unless the host pads their texts)
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=str)
+def subject(request):
+    """(name, tiny network, loaded MODEL, its blocks)."""
+    with torch.inference_mode():
+        model = NETWORKS[request.param].load()
+    return request.param, NETWORKS[request.param], model, blocks_of(model)
+
+
+@pytest.fixture
+def no_sharing(monkeypatch):
+    """Every extra prediction runs the whole network."""
+    return lambda: monkeypatch.setattr(Prefixes, "resume", lambda *_: False)
+
+
+def relative(one, other):
+    return (one - other).abs().max() / other.abs().max()
+
+
+@pytest.mark.parametrize("options", [SEPARATE, {}], ids=["same batching", "other batching"])
+def test_sharing_the_first_blocks_equals_a_full_forward(subject, no_sharing, options):
+    _, tiny, model, blocks = subject
+    guided = attach(model, EntropyGuidance(block=len(blocks) - 1, scale=2.0))
+    shared = sample(tiny, guided, steps=2, **options)
+    no_sharing()
+    full = sample(tiny, guided, steps=2, **options)
+    assert not torch.equal(shared, sample(tiny, model, steps=2, **options))
+    assert torch.equal(shared, full) if options else relative(shared, full) <= 1e-5
+
+
+def attention_calls(tiny, model, **options):
+    """Calls of the attention kernel in a run of one step."""
+    counted, model = [], model.clone()
+
+    def count(func, *args, **kwargs):
+        counted.append(1)
+        return func(*args, **kwargs)
+
+    model.model_options["transformer_options"]["optimized_attention_override"] = count
+    sample(tiny, model, steps=1, **options)
+    return len(counted)
+
+
+def test_the_first_blocks_are_not_run_again(subject, no_sharing):
+    _, tiny, model, blocks = subject
+    if not adapter_of(model).sequential:
+        pytest.skip("blocks of a UNet feed later ones: every extra prediction runs the whole network")
+    guided = attach(model, EntropyGuidance(block=len(blocks) - 1))
+    plain, shared = (attention_calls(tiny, m, **SEPARATE) for m in (model, guided))
+    no_sharing()
+    full = attention_calls(tiny, guided, **SEPARATE)
+    in_first_blocks = sum(len(sites) for block in blocks[:-1] for _, sites in block.attentions)
+    one = full - plain
+    assert plain in (one, 2 * one) and full - shared >= in_first_blocks
+
+
+def test_nothing_is_left_behind(subject):
+    _, tiny, model, blocks = subject
+    plain = sample(tiny, model)
+    sample(tiny, attach(model, EntropyGuidance(block=1)))
+    assert all("forward" not in vars(module) for module in network_of(model).modules())
+    assert torch.equal(sample(tiny, model), plain)
+
+
+FIRST = {"steps": 1, "cfg": 4.0}
+
+
+def predictions(tiny, model, perturbation=None, **options):
+    """(cond, uncond, denoised) of the first step, the attention of some block perturbed."""
+    seen = []
+    model = attach(model, perturbation) if perturbation else model.clone()
+    model.set_model_sampler_post_cfg_function(lambda args: seen.append(args) or args["denoised"])
+    sample(tiny, model, **FIRST | options)
+    return seen[0]["cond_denoised"], seen[0]["uncond_denoised"]
+
+
+def as_latent(tiny, model, denoised):
+    """What a run of one step returns that predicts this."""
+    given = model.clone()
+    given.set_model_sampler_post_cfg_function(lambda args: denoised)
+    return sample(tiny, given, **FIRST)
+
+
+def replaced(alpha, side):
+    return AttentionPerturbation(alpha=alpha, where=Where(blocks=frozenset({1})), branch=side)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_its_formula(tiny, model, rule):
+    """With a schedule of one step the sampled latent is the guided prediction itself."""
+    scale, w = 0.7, 4.0
+    c, u = predictions(tiny, model)
+    c_i, c_u = (predictions(tiny, model, replaced(alpha, Branch.COND))[0] for alpha in (IDENTITY, UNIFORM))
+    u_i = predictions(tiny, model, replaced(IDENTITY, Branch.UNCOND))[1]
+    expected = {
+        "A - I": u + w * (c - u) + scale * (c - c_i),
+        "U - A": u + w * (c - u) + scale * (c_u - c),
+        "U - I": u + w * (c - u) + scale * (c_u - c_i),
+        "strategy 1": u + w * (c - u_i),
+        "strategy 3": u + w * (c_u - u) + scale * (c - c_i),
+        "strategy 4": u + w * (c_u - u),
+    }[rule]
+    latent = sample(tiny, attach(model, EntropyGuidance(rule=rule, block=1, scale=scale)), **FIRST)
+    assert relative(latent, as_latent(tiny, model, expected)) <= 1e-5
+    assert relative(latent, sample(tiny, model, **FIRST)) > 1e-3
+
+
+def test_without_an_unconditional_side_the_conditional_rules_act(tiny, model):
+    plain = sample(tiny, model, cfg=1.0)
+    assert not torch.equal(sample(tiny, attach(model, EntropyGuidance(block=1)), cfg=1.0), plain)
+    with pytest.raises(TemporalAttentionError, match="branch"):
+        sample(tiny, attach(model, EntropyGuidance(block=1, rule="strategy 1")), cfg=1.0)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"scale": 0.0}, {"window": Window(0.9, 0.91)}, {"rule": "strategy 4"}], ids=["scale 0", "window", "strategy 4"]
+)
+def test_no_extra_calls(tiny, model, settings):
+    assert attention_calls(tiny, attach(model, EntropyGuidance(block=1, **settings))) == attention_calls(tiny, model)
+
+
+def test_the_first_steps_only_measure(tiny, model, caplog):
+    caplog.set_level("INFO", logger="temporal_attention")
+    guided = attach(model, EntropyGuidance(scale=1.0))
+    latents = []
+    for subject in (model, guided):
+        seen = []
+        watched = subject.clone()
+        watched.set_model_sampler_post_cfg_function(lambda args, seen=seen: seen.append(args) or args["denoised"])
+        sample(tiny, watched, steps=8)
+        latents.append([args["input"] for args in seen])
+    same = [torch.equal(a, b) for a, b in zip(*latents, strict=True)]
+    assert same == [True] * 3 + [False] * 5, "two steps of eight measure; the third one's result is the first that is guided"
+    assert "entropies by block" in caplog.text
+
+
+def test_the_block_of_highest_entropy_is_chosen(tiny, model, caplog):
+    """Tripled queries lower the entropies of all blocks but one."""
+    caplog.set_level("INFO", logger="temporal_attention")
+    sharper = attach(model, QueryGain(gain=30.0, where=Where(blocks=frozenset({0, 2}))), EntropyGuidance())
+    sample(tiny, sharper, steps=4)
+    assert "acts on block 1" in caplog.text
+
+
+def test_low_entropies_are_warned_of(tiny, model, caplog):
+    sample(tiny, attach(model, QueryGain(gain=300.0), EntropyGuidance()), steps=4)
+    assert "All entropies of this network are below 50 %" in caplog.text
+
+
+def test_a_block_of_low_entropy_is_warned_of(tiny, model, caplog):
+    low = QueryGain(gain=300.0, where=Where(blocks=frozenset({0})))
+    sample(tiny, attach(model, low, EntropyGuidance(block=0)), steps=4)
+    assert "low for this network" in caplog.text
+
+
+def test_it_stacks(tiny, model, no_sharing):
+    """With a second guidance, an edit of blocks and another node's guidance, shared blocks are still those of a full forward."""
+    both = attach(model, BlockShift(), EntropyGuidance(block=2), EntropyGuidance(block=1, rule="U - I", scale=0.3))
+    both.set_model_sampler_post_cfg_function(lambda args: 0.9 * args["denoised"])
+    shared = sample(tiny, both, **SEPARATE)
+    no_sharing()
+    assert torch.equal(shared, sample(tiny, both, **SEPARATE))
+
+
+def test_rescaling_brings_the_spread_back(tiny, model):
+    c, _ = predictions(tiny, model)
+    latent = sample(tiny, attach(model, EntropyGuidance(block=1, scale=5.0, rescale=1.0)), **FIRST)
+    unscaled = sample(tiny, attach(model, EntropyGuidance(block=1, scale=5.0)), **FIRST)
+    assert abs(latent.std() - as_latent(tiny, model, c).std()) < 0.02 * latent.std() < abs(unscaled.std() - latent.std())
+
+
+@pytest.mark.parametrize("settings", [{"scale": float("nan")}, {"rule": "I - A"}, {"rescale": 1.5}, {"rows": 0}], ids=str)
+def test_bad_settings_are_refused(settings):
+    with pytest.raises(TemporalAttentionError):
+        EntropyGuidance(**settings)
+
+
+def test_with_context_windows_every_extra_prediction_runs_the_whole_network_and_the_log_says_so(tiny, model, caplog):
+    caplog.set_level("INFO", logger="temporal_attention")
+    windowed, latent = model.clone(), (1, 16, 8, 8, 8)
+    windowed.model_options["context_handler"] = IndexListContextHandler(
+        get_matching_context_schedule("standard_static"), get_matching_fuse_method("pyramid"), 4, context_overlap=2, dim=2
+    )
+    guided = sample(tiny, attach(windowed, EntropyGuidance(block=1)), latent=latent, steps=2)
+    assert not torch.equal(guided, sample(tiny, windowed, latent=latent, steps=2))
+    assert "ran the whole network" in caplog.text

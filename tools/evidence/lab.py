@@ -1,0 +1,123 @@
+"""What experiments share: the demo model with the host's sampler, paired seeds, intervals, contact sheets, a page of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from scipy import stats
+from torch import Tensor
+
+from tools import ROOT, inside_host  # noqa: F401  isort: skip  (before every comfy import)
+
+import comfy.sample
+import comfy.samplers
+
+from pack.py.demo import network, text, vae
+
+PAGES = ROOT / "docs" / "evidence"
+STEPS, GUIDANCE, BATCH = 20, 3.0, 16
+LATENT = (16, 9, 8, 8)
+FRAME, SHOWN, LABEL = 64, 9, 300  # pixels of a frame, frames of a clip, pixels for its label
+
+
+class Lab:
+    """The demo model; every clip has a seed and noise of its own, so that settings are compared pair by pair."""
+
+    def __init__(self):
+        self.model, self.clip, self.vae = network.load_model(), text.load_clip(), vae.load_vae()
+
+    def text(self, *prompts: str) -> list:
+        """One conditioning; several prompts are the rows of its batch."""
+        return [[torch.cat([self.clip.encode_from_tokens(self.clip.tokenize(prompt)) for prompt in prompts]), {}]]
+
+    def videos(self, model, positive, seeds: Sequence[int], guidance: float = GUIDANCE, steps: int = STEPS) -> Tensor:
+        """Clips [B, 33, 64, 64, 3]; `positive` is a conditioning, or one prompt for each seed."""
+        clips = []
+        for first in range(0, len(seeds), BATCH):
+            part = slice(first, first + BATCH)
+            given = self.text(*positive[part]) if isinstance(positive[0], str) else positive
+            noise = noises(seeds[part])
+            latents = comfy.sample.sample(
+                model, noise, steps, guidance, "euler", "simple", given, self.text(""), torch.zeros_like(noise), seed=0,
+                disable_pbar=True,
+            )  # fmt: skip
+            clips.append(self.vae.decode(latents).clamp(0, 1))
+        return torch.cat(clips)
+
+    def guided_videos(self, guider, seeds: Sequence[int], steps: int = STEPS) -> Tensor:
+        """The same by a guider, all in one batch."""
+        noise, sampling = noises(seeds), self.model.get_model_object("model_sampling")
+        sigmas = comfy.samplers.calculate_sigmas(sampling, "simple", steps)
+        euler = comfy.samplers.sampler_object("euler")
+        latents = guider.sample(noise, torch.zeros_like(noise), euler, sigmas, disable_pbar=True, seed=0)
+        return self.vae.decode(latents).clamp(0, 1)
+
+
+def noises(seeds: Sequence[int]) -> Tensor:
+    """Noise [B, C, F, h, w], each seed its own."""
+    return torch.stack([torch.randn(LATENT, generator=torch.manual_seed(seed)) for seed in seeds])
+
+
+def interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and the 95 % bootstrap interval of values that are one a clip; a clip without the value (NaN) is left out."""
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    if len(known) < 2 or np.ptp(known) == 0:
+        return (float(known.mean()),) * 3 if len(known) else (float("nan"),) * 3
+    found = stats.bootstrap((known,), np.mean, n_resamples=2000, rng=np.random.default_rng(0), method="percentile")
+    return float(known.mean()), *map(float, found.confidence_interval)
+
+
+def cell(values: Sequence[float], unit: Callable[[float], str] = "{:.2f}".format) -> str:
+    """Mean (lower to upper end of its interval)."""
+    mean, low, high = map(unit, interval(values))
+    return f"{mean} ({low} to {high})"
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
+
+
+def sheet(name: str, clips: Sequence[tuple[str, Tensor]]) -> str:
+    """Draws clips one under the other, nine frames and a label each; returns the Markdown that shows the picture."""
+    PAGES.mkdir(parents=True, exist_ok=True)
+    page = Image.new("RGB", (LABEL + SHOWN * (FRAME + 2), len(clips) * (FRAME + 6)), "#fafafa")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
+    for row, (label, video) in enumerate(clips):
+        top = row * (FRAME + 6)
+        draw.multiline_text((8, top + 8), label, fill="#202020", font=font)
+        for place, frame in enumerate(torch.linspace(0, len(video) - 1, SHOWN).round().long().tolist()):
+            pixels = (video[frame] * 255).round().byte().numpy()
+            page.paste(Image.fromarray(pixels), (LABEL + place * (FRAME + 2), top))
+    page.save(PAGES / f"{name}.png", optimize=True)
+    return f"![{name.replace('_', ' ')}]({name}.png)"
+
+
+@dataclass
+class Page:
+    """One page of results, written as it grows."""
+
+    name: str
+    parts: list[str] = field(default_factory=list)
+
+    def add(self, *parts: str) -> None:
+        """Appends paragraphs, prints them and writes the page."""
+        PAGES.mkdir(parents=True, exist_ok=True)
+        self.parts += parts
+        print(*parts, sep="\n\n", flush=True)
+        self.path.write_text("\n\n".join(self.parts) + "\n", encoding="utf-8")
+
+    @property
+    def path(self) -> Path:
+        return PAGES / f"{self.name}.md"

@@ -1,0 +1,42 @@
+"""What experiments read off a clip of one thing."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pack.py.demo.measure import Measured, Seen, measure
+
+
+def colours_by_frame(video: Tensor, colours: tuple[str, ...]) -> dict[str, Tensor]:
+    """Which of these colours is there, frame by frame: [F] bool each."""
+    found = measure(video)
+    absent = torch.zeros(len(video), dtype=torch.bool)
+    return {colour: seen.present if (seen := found.of(colour)) else absent for colour in colours}
+
+
+def centres(video: Tensor) -> Tensor:
+    """Centre (x, y) of what is there in each frame [F, 2] in pixels, whatever its colour; NaN where nothing is."""
+    found = measure(video)
+    if not found.things:
+        return torch.full((len(video), 2), float("nan"))
+    stacked = torch.stack([thing.centres for thing in found.things])
+    weights = torch.stack([thing.radii.square() for thing in found.things]).nan_to_num(0)[..., None]
+    return (stacked.nan_to_num(0) * weights).sum(0) / weights.sum(0)
+
+
+def largest_jump(path: Tensor) -> float:
+    """The longest way in pixels between neighbouring frames; NaN for fewer than two frames with a thing."""
+    steps = (path[1:] - path[:-1]).norm(dim=-1)
+    return float(steps[steps.isfinite()].max()) if steps.isfinite().any() else float("nan")
+
+
+def displacement(path: Tensor) -> float:
+    """The way in pixels from the first to the last frame with a thing."""
+    known = path[path.isfinite().all(-1)]
+    return float((known[-1] - known[0]).norm()) if len(known) > 1 else float("nan")
+
+
+def thing(measured: Measured) -> Seen | None:
+    """The most present thing."""
+    return measured.things[0] if measured.things else None
