@@ -40,6 +40,8 @@ def parser() -> argparse.ArgumentParser:
         "--port", type=int, default=0, help="default: any free one"
     )
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
+    command("bench-bias", bench_bias, "Measure ways to add a band to attention; `-- ARGUMENTS` go to tools/bench_bias.py.")
+    command("gradient-memory", gradient_memory, "Measure gradients to the latent; `-- ARGUMENTS` go to tools/gradient_memory.py.")
     command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
@@ -65,6 +67,14 @@ def serve(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     return run_tool("bench", *options.more)
+
+
+def bench_bias(options: argparse.Namespace) -> int:
+    return run_tool("bench_bias", *options.more)
+
+
+def gradient_memory(options: argparse.Namespace) -> int:
+    return run_tool("gradient_memory", *options.more)
 
 
 def families(options: argparse.Namespace) -> int:

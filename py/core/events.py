@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from torch import Tensor
+from torch.nn.functional import pad
 
 from .frame_text import KeyTexts, TextLayout
 from .guidance import Asked
@@ -43,7 +44,8 @@ class Site:
 class Grid:
     """How the video lies in a token sequence: `frames` x `height` x `width` tokens, row-major, from token `start` on.
 
-    `tokens` is the length of the whole sequence, reference and text tokens included.
+    `tokens` is the length of the whole sequence, reference and text tokens included. `level` says how many times fewer
+    columns there are than at the network's widest (1 but inside a UNet).
     """
 
     frames: int
@@ -51,6 +53,7 @@ class Grid:
     width: int
     tokens: int
     start: int = 0
+    level: int = 1
 
     @property
     def spatial(self) -> int:
@@ -70,6 +73,11 @@ class Grid:
     def by_frame(self, x: Tensor) -> Tensor:
         """[B, H, L, D] -> its video tokens as [B, H, F, S, D] (a view)."""
         return x[:, :, self.video].unflatten(2, (self.frames, self.spatial))
+
+    def among_tokens(self, x: Tensor) -> Tensor:
+        """[B, H, F, S, D] -> [B, H, L, D] with zeros at the tokens that are no video."""
+        x = x.flatten(2, 3)
+        return x if x.shape[2] == self.tokens else pad(x, (0, 0, self.start, self.tokens - self.video.stop))
 
 
 @dataclass(frozen=True)
@@ -141,13 +149,26 @@ class CallNotes:
 Kernel = Callable[["Attention"], Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class LowRankBias:
+    """queries @ keys^T, added to the scores of the batch rows `rows` of a forward and never multiplied out for all tokens.
+
+    queries [B or 1, H or 1, Lq, r] and keys [B or 1, H or 1, Lk, r], where B counts `rows`; finite: what a query may not see
+    belongs into a mask. Float32 queries are rounded but once, on their way to the kernel.
+    """
+
+    rows: tuple[int, ...]
+    queries: Tensor
+    keys: Tensor
+
+
 @dataclass(frozen=True)
 class Attention:
     """One attention call: q [B, H, Lq, D], k and v [B, H, Lk, D], an additive `bias` or None, the score `scale`.
 
-    `rows` are the batch rows of the forward that this call holds. `notes` and `memory` are shared by all edits of a
-    call: values for the trace, and measurements that several interventions may want. Observers also see what the kernel
-    returned, `out` [B, H, Lq, D].
+    `low_rank` are further biases, which add up. `rows` are the batch rows of the forward that this call holds. `notes` and
+    `memory` are shared by all edits of a call: values for the trace, and measurements that several interventions may want.
+    Observers also see what the kernel returned, `out` [B, H, Lq, D].
     """
 
     site: Site
@@ -159,6 +180,7 @@ class Attention:
     scale: float
     kernel: Kernel
     rows: tuple[int, ...]
+    low_rank: tuple[LowRankBias, ...] = ()
     notes: list[Note] = field(default_factory=list)
     memory: dict = field(default_factory=dict)
     out: Tensor | None = None
@@ -166,6 +188,10 @@ class Attention:
     def edit(self, **changes) -> Attention:
         """A changed copy; nothing is written in place."""
         return replace(self, **changes)
+
+    def biased(self, queries: Tensor, keys: Tensor) -> Attention:
+        """The call with queries @ keys^T added to its scores; shapes as in `LowRankBias`, for this call's rows."""
+        return replace(self, low_rank=(*self.low_rank, LowRankBias(self.rows, queries, keys)))
 
     def attend(self) -> Tensor:
         """The model's own attention kernel on this call: [B, H, Lq, D]."""

@@ -29,6 +29,14 @@ def put(x: Tensor, rows: tuple[int, ...], part: Tensor) -> Tensor:
     return x
 
 
+def gather(parts: dict[tuple[int, ...], Tensor]) -> Tensor:
+    """One tensor from parts [n, ...] by the rows that they are for, which together are all rows."""
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    rows = {row: part[i] for numbers, part in parts.items() for i, row in enumerate(numbers)}
+    return torch.stack([rows[i] for i in range(len(rows))])
+
+
 def take_call(call: Call, rows: tuple[int, ...]) -> Call:
     """The call as it looks to somebody who may see only `rows` of it."""
     changes = {name: take(getattr(call, name), rows) for name in TENSORS[type(call)] if _per_row(call, name)}
@@ -42,6 +50,8 @@ def put_call(call: Call, part: Call, before: Call) -> Call:
         new = getattr(part, name)
         if new is not getattr(before, name):
             changes[name] = put(_whole(call, name, new), part.rows, new)
+    if isinstance(call, Attention) and part.low_rank is not before.low_rank:
+        changes["low_rank"] = part.low_rank  # it says itself which rows it is for
     return call.edit(**changes) if changes else call
 
 

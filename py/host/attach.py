@@ -20,7 +20,12 @@ def attach(model: ModelPatcher, *interventions: Intervention) -> ModelPatcher:
         intervention.where.check(count)
     patched = model.clone()
     options = patched.model_options["transformer_options"]
-    options[KEY] = (*options.get(KEY, ()), *interventions)
+    options[KEY] = (*attached(model), *interventions)
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, outer_sample)
     return patched
+
+
+def attached(model: ModelPatcher) -> tuple[Intervention, ...]:
+    """The interventions on a MODEL, in stacking order."""
+    return model.model_options["transformer_options"].get(KEY, ())

@@ -75,6 +75,7 @@ class Adapter:
         kernel: the attribute in which attention modules keep a kernel of their own, instead of asking the host's slot.
         window: transformer options of a forward -> its context window, None without one.
         unknown: what it means that `grid` returns None.
+        beside: network -> what runs between the blocks and is as large as they are, or writes into their outputs.
     """
 
     family: str
@@ -91,6 +92,7 @@ class Adapter:
     kernel: str = ""
     window: Callable[[dict], ContextWindow | None] = context_window
     unknown: str = "this token layout is not known"
+    beside: Callable[[nn.Module], tuple[nn.Module, ...]] = lambda network: ()
 
 
 def patches(x: Tensor, sizes: tuple[int, int, int]) -> Grid:

@@ -136,8 +136,8 @@ class ForwardScope:
             self.own.install(module)
 
     def _enter_level(self, module: nn.Module, args: tuple) -> None:
-        height, width = args[0].shape[-2:]
-        self.level = replace(self.forward.grid, height=height, width=width).alone
+        widest, (height, width) = self.forward.grid, args[0].shape[-2:]
+        self.level = replace(widest, height=height, width=width, level=round(widest.width / width)).alone
 
     def _enter_sites(self, sites: tuple[Site, ...]) -> Callable:
         def enter(module: nn.Module, args: tuple, kwargs: dict) -> None:

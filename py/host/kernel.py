@@ -8,6 +8,9 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ..core.events import Attention
+from ..core.low_rank import groups, joined
+from ..core.rows import gather
+from ..maths.low_rank import attend
 from .fold import NOTHING, Fold
 
 # What the host's attention functions take by position.
@@ -64,13 +67,35 @@ class HostCall:
 
     def run(self, call: Attention, given: HeadsFirst) -> Tensor:
         """The kernel on an edited call: [B, H, L, D]. What is still as `heads_first` gave it goes in as the model made it."""
+        if call.low_rank:
+            return self._run_biased(call)
         q, k, v = (
             own if edited is view else self._from_heads(edited)
             for own, edited, view in zip((self.q, self.k, self.v), (call.q, call.k, call.v), given, strict=True)
         )
-        out = self.func(q, k, v, self.heads, mask=self.fold.mask(call.bias), **self.options)
-        out = out if self.options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-        return self.fold.open(out)
+        return self.fold.open(self._kernel(q, k, v, self.fold.mask(call.bias), self.options))
+
+    def _run_biased(self, call: Attention) -> Tensor:
+        """Rows with the same low-rank biases share a kernel call; rows without any are computed as if nobody had one."""
+        return gather({places: self._run_part(part) for places, part in groups(call)})
+
+    def _run_part(self, part: Attention) -> Tensor:
+        if not part.low_rank:
+            return self.run(part, (None, None, None))
+        q, k, v, a, b = (self.fold.close(x) for x in (part.q, part.k, part.v, *joined(part)))
+        # Only wider heads need them: the scale of the real width, and no int8 kernel, which would lose the bias among the keys.
+        wide = {**self.options, "scale": part.scale, "low_precision_attention": False}
+
+        def plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+            options = self.options if q.shape[3] == part.q.shape[3] else wide
+            return self._kernel(*(self._to_layout(x) for x in (q, k, v)), mask, options)
+
+        return self.fold.open(attend(q, k, v, self.fold.mask(part.bias), a, b, part.scale, plain))
+
+    def _kernel(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, options: dict) -> Tensor:
+        """The host's function on tensors in its own layout: [b, H, l, D]."""
+        out = self.func(q, k, v, self.heads, mask=mask, **options)
+        return out if options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def to_host(self, out: Tensor) -> Tensor:
         """[B, H, L, D] -> the shape that the model expects back."""
@@ -93,5 +118,7 @@ class HostCall:
         return self.fold.open(x)
 
     def _from_heads(self, x: Tensor) -> Tensor:
-        x = self.fold.close(x)
+        return self._to_layout(self.fold.close(x))
+
+    def _to_layout(self, x: Tensor) -> Tensor:
         return x if self._split else x.transpose(1, 2).flatten(2)

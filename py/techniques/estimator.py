@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Attention
+from ..core.low_rank import with_biases
 from ..maths import frame_attention
 from ..maths.frame_attention import FrameAttention
 
@@ -26,16 +27,16 @@ class Estimator:
             raise TemporalAttentionError("at least 1 sampled row", str(self.rows), "Raise the number of rows.")
 
     def measure(self, call: Attention) -> FrameAttention:
-        """The frame attention of the call's video queries and keys, all heads, in float32."""
-        key = (self, id(call.q), id(call.k))
+        """The frame attention of the call's video queries and keys with all low-rank biases, all heads, in float32."""
+        key = (self, id(call.q), id(call.k), id(call.low_rank))
         if key not in call.memory:
-            # q and k are kept beside the result: an id is only unique while its object lives.
-            call.memory[key] = (self._measure(call), call.q, call.k)
+            # They are kept beside the result: an id is only unique while its object lives.
+            call.memory[key] = (self._measure(call), call.q, call.k, call.low_rank)
         return call.memory[key][0]
 
     def _measure(self, call: Attention) -> FrameAttention:
         grid = call.forward.grid
-        q, k = grid.by_frame(call.q), grid.by_frame(call.k)
+        q, k = map(grid.by_frame, with_biases(call))
         name = "same_position" if call.site.kind == "temporal" else self.name  # there it is all that the model attends to
         if name != "exact":
             return getattr(frame_attention, name)(q, k, call.scale)

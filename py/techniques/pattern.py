@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Attention
+from ..core.low_rank import with_biases
 from ..maths.frame_attention import rotating_offset
 from ..maths.pattern_entropy import additive, mean_of_values, row_entropy, spread
 
@@ -36,12 +37,14 @@ class PatternEntropy:
 
     def measure(self, call: Attention) -> Tensor:
         """[B, H] in float32, measured once however often it is asked for."""
-        key = (self, id(call.q), id(call.k), id(call.bias))
+        parts = call.q, call.k, call.bias, call.low_rank
+        key = (self, *map(id, parts))
         if key not in call.memory:
-            masked = call.bias is not None
-            heads = [row_entropy(scores, masked).mean() for scores in sampled_scores(call, self.rows)]
+            q, k = with_biases(call)
+            scores_by_head = sampled_scores(call.edit(q=q, k=k), self.rows)
+            heads = [row_entropy(scores, masked=call.bias is not None).mean() for scores in scores_by_head]
             # the tensors are kept beside the result: an id is only unique while its object lives
-            call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), call.q, call.k, call.bias)
+            call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), parts)
         return call.memory[key][0]
 
 

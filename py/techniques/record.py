@@ -23,7 +23,7 @@ class FrameAttentionRecorder(Observer):
     """Keeps, for each call and batch row in which frames attend to frames, of the attention as the model made it:
 
     h_row [H]; spectrum [H, F], the eigenvalues of rho (Eq. 2) in rising order; frames [F, F], A averaged over heads;
-    and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k.
+    and the same as after.h_row, after.spectrum, after.frames where an intervention changed q or k or added a low-rank bias.
 
     With `entropy_rows` of at least 1 also, for calls of every kind in `where`: entropy [H], the mean row entropy of the pattern
     as the model made it, from so many rows of each head; and energy [3], those of AV (what the kernel returned), UV and IV over
@@ -43,7 +43,7 @@ class FrameAttentionRecorder(Observer):
         if call.site.kind not in BETWEEN_FRAMES:
             return notes
         notes += self._measured(call, "")
-        if edited.q is not call.q or edited.k is not call.k:
+        if any(getattr(edited, name) is not getattr(call, name) for name in ("q", "k", "low_rank")):
             notes += self._measured(edited, "after.")
         return notes
 

@@ -101,6 +101,8 @@ def _multiplied(x: Tensor, factor: Tensor, tokens: slice) -> Tensor:
     """x [B, H, L, D] with `tokens` multiplied by factor [B] or [B, H], rounded once to x's dtype."""
     factor = factor.reshape(*factor.shape, *[1] * (4 - factor.ndim))
     if tokens == slice(0, x.shape[2]):
+        if torch.is_grad_enabled():  # autograd knows no out=
+            return (x * factor).to(x.dtype)
         return torch.mul(x, factor, out=torch.empty_like(x))
     x = x.clone()
     x[:, :, tokens] = x[:, :, tokens] * factor

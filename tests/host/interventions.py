@@ -41,6 +41,19 @@ class FrameBias(Intervention):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LowRankFrameBias(Intervention):
+    """The same as FrameBias, as factors that are never multiplied out."""
+
+    def before(self, call):
+        grid = call.forward.grid
+        frame = torch.arange(grid.frames).to(call.q)
+        queries, keys = -0.5 * (frame[:, None] - frame[None]).abs(), torch.eye(grid.frames)
+        each = (grid.frames, grid.spatial, grid.frames)
+        queries, keys = (x[None, None, :, None].expand(1, 1, *each) for x in (queries, keys))
+        return call.biased(grid.among_tokens(queries), grid.among_tokens(keys))
+
+
+@dataclass(frozen=True, kw_only=True)
 class BlockShift(Intervention):
     """x -> x + a ramp over the channels (a constant would vanish in the next normalisation)."""
 

@@ -78,7 +78,12 @@ def frame_bias(video: Video, q, k, v, heads, mask=None, skip_reshape=False, **kw
     return dense(q, k, v, heads, mask=mask, skip_reshape=skip_reshape, **kwargs)
 
 
-EDITS: dict[str, Callable] = {"QueryGain": query_gain, "IdentityAttention": identity_attention, "FrameBias": frame_bias}
+EDITS: dict[str, Callable] = {
+    "QueryGain": query_gain,
+    "IdentityAttention": identity_attention,
+    "FrameBias": frame_bias,
+    "LowRankFrameBias": frame_bias,
+}
 
 
 def dense(q, k, v, heads, mask=None, skip_reshape=False, skip_output_reshape=False, **kwargs):

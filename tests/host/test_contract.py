@@ -1,13 +1,14 @@
 """The promises of the pack, for every technique and every tiny network found on disk."""
 
 import gc
+from dataclasses import replace
 
 import pytest
 import torch
 from families import sample, tiny_networks
 from found import acting, observers, strong, techniques
 from inside import attentions_over_the_video, only_inside_blocks
-from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain, TokensSquared, Watcher
+from interventions import BlockShift, FrameBias, IdentityAttention, LowRankFrameBias, QueryGain, TokensSquared, Watcher
 from reference_edits import edited_attention
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -17,6 +18,7 @@ from pack.py.host.attach import attach
 from pack.py.host.families import blocks_of, network_of
 
 NETWORKS = tiny_networks()
+EDITS = (QueryGain(), IdentityAttention(), FrameBias(), LowRankFrameBias(), BlockShift())
 OTHER = {Branch.COND: Branch.UNCOND, Branch.UNCOND: Branch.COND}
 
 
@@ -73,7 +75,7 @@ def test_every_block_and_its_attention_over_the_video_is_seen(subject, observer)
     assert {r.site.block for r in trace.records} == set(range(len(blocks)))
 
 
-@pytest.mark.parametrize("edit", [QueryGain(), IdentityAttention(), FrameBias(), BlockShift()], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("edit", EDITS, ids=lambda e: type(e).__name__)
 def test_edits_equal_the_network_edited_by_hand(subject, edit):
     tiny, model, _ = subject
     ours = sample(tiny, attach(model, edit), steps=1)
@@ -92,10 +94,11 @@ def predictions(tiny, model):
     return {Branch.COND: seen[0]["cond_denoised"], Branch.UNCOND: seen[0]["uncond_denoised"]}
 
 
+@pytest.mark.parametrize("edit", [QueryGain(gain=3.0), LowRankFrameBias()], ids=lambda e: type(e).__name__)
 @pytest.mark.parametrize("branch", Branch, ids=lambda b: b.value)
-def test_only_the_chosen_branch_changes(subject, branch):
+def test_only_the_chosen_branch_changes(subject, branch, edit):
     tiny, model, _ = subject
-    plain, edited = predictions(tiny, model), predictions(tiny, attach(model, QueryGain(gain=3.0, branch=branch)))
+    plain, edited = predictions(tiny, model), predictions(tiny, attach(model, replace(edit, branch=branch)))
     assert not torch.equal(edited[branch], plain[branch])
     assert torch.equal(edited[OTHER[branch]], plain[OTHER[branch]])
 
@@ -132,7 +135,7 @@ def test_no_technique_makes_a_tensor_of_tokens_squared(subject):
     sample(tiny, attach(model, Watcher(log=calls)), steps=1, cfg=1.0, latent=wide(tiny))
     squared = max(forward.grid.alone.tokens for _, forward, *_ in calls) ** 2
     plain = largest(tiny, model)
-    assert largest(tiny, model, *map(strong, techniques())) <= plain < squared
+    assert largest(tiny, model, *map(strong, techniques())) <= 1.25 * plain < squared, "heads may grow by a few columns"
     assert largest(tiny, model, TokensSquared()) >= squared, "the check would find one"
 
 

@@ -20,7 +20,7 @@ from pack.nodes.perturbation_sweep import PerturbationSweepNode
 from pack.nodes.tension_heatmap import TensionHeatmapNode
 from pack.nodes.trace_attention import TraceAttentionNode
 from pack.nodes.trace_info import TraceInfoNode
-from pack.py.core.entropy_profile import main_profile, profiles_of
+from pack.py.core.entropy_profile import profiles_of
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
@@ -73,10 +73,10 @@ def test_every_kind_of_attention_of_every_family_is_profiled(name):
     found, expected = traced_run(trace, latent).trace, traced_run(plainly, plain).trace
     assert [line for line in found.report if "passed" in line] == [line for line in expected.report if "passed" in line]
     assert len(found.holding("h_row").records) == len(expected.records)
-    profiles = profiles_of(found)
-    assert set(main_profile(profiles).entropy) == set(range(found.blocks))
-    for profile in profiles.values():
-        assert set(profile.entropy) <= set(range(found.blocks)) and 1 < profile.mean <= 100.001
+    for profile in profiles_of(found).values():
+        blocks = set(range(found.blocks))  # of AnimateDiff's only some have spatial attention before them
+        assert set(profile.entropy) <= blocks if profile.name.startswith("spatial") else set(profile.entropy) == blocks
+        assert 0 < profile.lowest + 1 and 1 < profile.mean <= 100.001
         assert ("cross" in profile.name) != bool(profile.energy)
 
 

@@ -63,8 +63,8 @@ def run(lab: Lab) -> None:
         shown += [(f"Entropy Edit, share {share:g}", targets[i]) for i in range(2)]
     page.add(
         "# Entropy Edit on the demo model",
-        f"{CLIPS} unseen prompts with one thing; the target's prompt has another colour. Distance: mean distance in pixels between "
-        "the thing's centres in source and target, frame by frame. Mean and 95 % bootstrap interval.",
+        f"{CLIPS} unseen prompts with one thing; the target's prompt has another colour. Distance: mean distance in pixels "
+        "between the centres of the thing in source and target, frame by frame. Mean and 95 % bootstrap interval.",
         table(["setting", "distance", "colour right", "presence in that colour"], rows),
         sheet("entropy_edit", shown),
     )

@@ -56,6 +56,12 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     return replace(video, tokens=start + video.tokens + extra, start=start)
 
 
+def beside(network: nn.Module) -> tuple[nn.Module, ...]:
+    """The control blocks of VACE, the injected music or speech."""
+    injected = (getattr(network, name, None) for name in ("music_injector", "audio_injector"))
+    return (*getattr(network, "vace_blocks", ()), *(module for module in injected if module is not None))
+
+
 NETWORKS = frozenset({"WanModel", "VaceWanModel", "CameraWanModel", "AnimateWanModel", "WanDancerModel"})
 LEFT_ALONE = "the control blocks of VACE, the face blocks of Animate, attention to music (Dancer)"
-ADAPTER = Adapter("Wan", NETWORKS, blocks, grid, left_alone=LEFT_ALONE, texts=texts)
+ADAPTER = Adapter("Wan", NETWORKS, blocks, grid, left_alone=LEFT_ALONE, texts=texts, beside=beside)

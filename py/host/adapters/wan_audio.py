@@ -24,4 +24,5 @@ ADAPTER = Adapter(
     grid,
     video_first,
     left_alone="attention to sound",
+    beside=wan.beside,
 )

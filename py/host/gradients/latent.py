@@ -1,0 +1,169 @@
+"""The gradient of a loss on tapped tensors with respect to the latent, through the network as the host has loaded it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import comfy.model_patcher
+import comfy.samplers
+import torch
+from comfy.model_base import BaseModel
+from comfy.patcher_extension import WrappersMP
+from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
+from torch import Tensor, nn
+
+from ...core.errors import TemporalAttentionError
+from ...core.events import CallNotes, Forward
+from ...core.intervention import Observer
+from ...core.pipeline import Pipeline, active
+from ..families import unwrapped
+from ..forward import ForwardScope
+from ..sampling import KEY, Sampling
+from .checkpoint import Checkpointed, Taps, replaced
+from .conditioning import constant, saveable
+from .host_paths import differentiable_host
+from .weights import differentiable_weights
+
+Loss = Callable[[list[CallNotes]], Tensor]
+
+
+def latent_gradient(
+    sampling: Sampling,
+    model: BaseModel,
+    conds: list[dict],
+    x: Tensor,
+    sigma: Tensor,
+    model_options: dict,
+    tap: Observer,
+    loss: Loss,
+    keep_attention: bool = False,
+) -> tuple[Tensor, Tensor]:
+    """The loss and its gradient at x, for one set of conditionings, as the host would call the network now.
+
+    The run's other interventions act. The network is left after the last tapped block. With context windows or several
+    conditionings the network is called more than once: losses and gradients are summed. ControlNets are held constant.
+
+    Args:
+        sampling: the run in whose PREDICT_NOISE wrapper this is called.
+        model, conds, x, sigma, model_options: as `comfy.samplers.calc_cond_batch` takes them, x [B, C, T, H, W].
+        tap: its `seen` returns, as notes, the tensors that the loss is made of; they must be small.
+        loss: (what was tapped in one network call, in order) -> a scalar. Called with gradients on, before the call ends.
+        keep_attention: keep one output [B, L, C] a block, so that attention runs once less.
+
+    Returns:
+        the loss (a scalar) and the gradient, of x's shape and dtype.
+
+    Raises:
+        TemporalAttentionError: where the tap finds nothing, or something in the model has no gradient.
+    """
+    network = unwrapped(model.diffusion_model)
+    _refuse_compiled(network)
+    evaluation = Evaluation(sampling, tap, loss, keep_attention)
+    options = evaluation.options(model_options)
+    with torch.inference_mode(False), torch.enable_grad(), differentiable_host(), differentiable_weights(network):
+        evaluation.x = x.clone().requires_grad_()
+        with evaluation.apart_from_the_prediction():
+            comfy.samplers.calc_cond_batch(model, [constant(conds)], evaluation.x, sigma.clone(), options)
+        return evaluation.result()
+
+
+class _Left(Exception):
+    """The network was left after the last tapped block."""
+
+
+class Evaluation:
+    """One evaluation of a loss and its gradient. To the scope of a network call it is the run."""
+
+    def __init__(self, sampling: Sampling, tap: Observer, loss: Loss, keep_attention: bool):
+        self.sampling, self.tap, self.loss, self.keep_attention = sampling, tap, loss, keep_attention
+        self.taps = Taps()
+        self.x: Tensor | None = None
+        self.losses: list[Tensor] = []
+        self.gradients: list[Tensor] = []
+        self.skipped: list[str] = []
+
+    def options(self, model_options: dict) -> dict:
+        """A copy of the model options in which network calls come to us, uncompiled and on one device."""
+        options = comfy.model_patcher.create_model_options_clone(model_options)
+        options.pop("multigpu_clones", None)
+        wrappers = options["transformer_options"]["wrappers"][WrappersMP.APPLY_MODEL]
+        wrappers.pop(COMPILE_KEY, None)
+        wrappers[KEY] = [self.apply_model]
+        return options
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """The sums over all network calls."""
+        if not self.losses:
+            reasons = "; ".join(dict.fromkeys(self.skipped)) or "no call of the network had one in the chosen blocks"
+            raise TemporalAttentionError(
+                f"an attention of kind {', '.join(sorted(self.tap.where.kinds))} to take gradients of",
+                f"none in {self.sampling.adapter.family}: {reasons}",
+                "Choose other blocks or another model; nodes that skip steps must be taken out.",
+            )
+        return sum(self.losses), sum(self.gradients)
+
+    @contextmanager
+    def apart_from_the_prediction(self) -> Iterator[None]:
+        """Inside, the run does not take our network calls for those of a prediction."""
+        before, self.sampling.predicted = self.sampling.predicted, set()
+        try:
+            yield
+        finally:
+            self.sampling.predicted = before
+
+    def apply_model(self, executor, x: Tensor, *args, **kwargs) -> Tensor:
+        """The host's APPLY_MODEL wrapper, around one network call; what it returns is of no use."""
+        network = unwrapped(executor.class_obj.diffusion_model)
+        with ExitStack() as undo:
+            undo.callback(self.taps.calls.clear)  # their graph holds the blocks' calls, which hold them
+            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, self.sampling.describe))
+            begin = network.register_forward_pre_hook(lambda *call: self._begin(scope, undo, call[-1]), with_kwargs=True)
+            undo.callback(begin.remove)
+            with suppress(_Left):
+                executor(x, *saveable(args), **saveable(kwargs))
+        return torch.zeros_like(x)
+
+    def open(self, forward: Forward) -> Pipeline:
+        """The pipeline of one network call: what acts in the run, then the tap."""
+        acting = (i for i in self.sampling.run.chain if not isinstance(i, Observer))
+        return Pipeline(active((*acting, self.tap), forward), lambda *_: None, self._record)
+
+    def skip(self, reason: str) -> None:
+        """Remembers why nothing could be tapped."""
+        self.skipped.append(reason)
+
+    def _record(self, observer: Observer, call: CallNotes) -> None:
+        self.taps.calls.append(call)
+
+    def _begin(self, scope: ForwardScope, undo: ExitStack, kwargs: dict) -> None:
+        """Once the scope knows the call: puts checkpoints around the blocks and the exit behind the last tapped one."""
+        kwargs["transformer_options"]["prefetch_dynamic_vbars"] = False  # blocks do not run in the order that it foretells
+        adapter = self.sampling.adapter
+        blocks = adapter.blocks(scope.network)
+        tapped = [
+            block for block in blocks if any(self.tap.where.matches(site) for _, sites in block.attentions for site in sites)
+        ]
+        if scope.pipeline is None or not tapped:
+            raise _Left
+        modules = (*(block.module for block in blocks), *adapter.beside(scope.network))
+        stand_ins = {module: Checkpointed(module, self.taps, self.keep_attention) for module in modules}
+        undo.enter_context(replaced(scope.network, stand_ins))
+        leave = stand_ins[tapped[-1].module].register_forward_hook(lambda *_: self._finish())
+        undo.callback(leave.remove)
+
+    def _finish(self) -> None:
+        if self.taps.calls:
+            loss = self.loss(self.taps.calls)
+            self.gradients.append(torch.autograd.grad(loss, self.x)[0])
+            self.losses.append(loss.detach())
+        raise _Left
+
+
+def _refuse_compiled(network: nn.Module) -> None:
+    if any(hasattr(module, "_orig_mod") for module in network.modules()):
+        raise TemporalAttentionError(
+            "a model compiled by the host's own TorchCompileModel node, or not at all",
+            "one whose parts another node has compiled",
+            "Take that node out.",
+        )
