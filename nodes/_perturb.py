@@ -29,14 +29,14 @@ def attention_input() -> io.Input:
 
 def where_of(model, attention: str, blocks: frozenset[int] | None) -> Where:
     """The attentions to act on. Raises TemporalAttentionError where the network has none of that kind or no such block."""
-    found = blocks_of(model)
+    adapter, found = adapter_of(model), blocks_of(model)
     where = Where(kinds=ATTENTIONS[attention], blocks=blocks)
     where.check(len(found))
     kinds = {site.kind for block in found for _, sites in block.attentions for site in sites}
-    if not where.kinds & kinds:
+    if not where.kinds & kinds and not adapter.foreseen:  # what is only foreseen may lack kinds; the run will say so
         raise TemporalAttentionError(
             f"a network with {attention} attention",
-            f"{adapter_of(model).family}, which has {', '.join(sorted(kinds))} attention",
+            f"{adapter.family}, which has {', '.join(sorted(kinds))} attention",
             "Choose another kind of attention.",
         )
     return where
