@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where
-from ..py.host.families import adapter_of, network_of
+from ..py.host.families import adapter_of, blocks_of
 
 ATTENTIONS = {
     "self or temporal": frozenset({"self", "joint", "temporal"}),
@@ -29,12 +29,11 @@ def attention_input() -> io.Input:
 
 def where_of(model, attention: str, blocks: frozenset[int] | None) -> Where:
     """The attentions to act on. Raises TemporalAttentionError where the network has none of that kind or no such block."""
-    adapter = adapter_of(model)
-    found = adapter.blocks(network_of(model))
+    adapter, found = adapter_of(model), blocks_of(model)
     where = Where(kinds=ATTENTIONS[attention], blocks=blocks)
     where.check(len(found))
     kinds = {site.kind for block in found for _, sites in block.attentions for site in sites}
-    if not where.kinds & kinds:
+    if not where.kinds & kinds and not adapter.foreseen:  # what is only foreseen may lack kinds; the run will say so
         raise TemporalAttentionError(
             f"a network with {attention} attention",
             f"{adapter.family}, which has {', '.join(sorted(kinds))} attention",

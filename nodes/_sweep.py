@@ -42,7 +42,7 @@ def swept(model, plan: Plan, trials: Trials) -> tuple[Sweep, EntropyProfile]:
     profile = main_profile(profiles_of(trace, None if plan.whole else frozenset({trials.step})))
     unchanged = _pictured(model, latent, plan.vae)
     changes = {}
-    for item in items(profile, blocks, plan.perturbations):
+    for item in items(profile, profile.entropy.keys() & blocks, plan.perturbations):
         where = Where(kinds=plan.where.kinds, blocks=item.blocks)
         perturbed = attach(model, AttentionPerturbation(alpha=ALPHA[item.perturbation], where=where))
         changes[item] = change(unchanged, _pictured(model, run(perturbed), plan.vae))

@@ -104,7 +104,7 @@ def _runs(videos) -> list[tuple[int, str, Trace]]:
                 raise TemporalAttentionError(
                     f"a latent beside the trace of {name}", "none", "Connect what the traced sampler, or Trace Video, returned."
                 )
-            found = shared.traced_run(recorder, samples)
+            found = shared.frame_attention_run(recorder, samples)
             runs.append((video, f"{name}{shared.provenance(found)}", found.trace))
     return runs
 

@@ -264,7 +264,8 @@ def test_only_the_chosen_blocks_and_replacements_are_tried(tiny, model):
 
 
 def test_spatial_layers_and_cross_attention_are_swept():
-    for name, attention, said in (("svd", "spatial", "spatial attention"), ("wan_t2v", "cross", "cross-attention to text")):
+    spatial = [(name, "spatial", "spatial attention") for name in ("svd", "animatediff")]  # the second has it in some blocks only
+    for name, attention, said in (*spatial, ("wan_t2v", "cross", "cross-attention to text")):
         tiny = NETWORKS[name]
         _, report = run(PerturbationSweepNode, model=tiny.load(), attention=attention, **sweep_inputs(tiny))
         assert said in report.splitlines()[0] and (" identity " in report) == (attention == "spatial")
