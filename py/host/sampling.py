@@ -62,13 +62,15 @@ class Sampling:
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
         self.predicted: set[tuple] = set()
         self.prefixes = Prefixes()
-        self.keys: dict[object, KeyTexts] | None = None
+        self.keys: dict[object, KeyTexts] = {}
+        self._started = False
 
     def predict_noise(self, executor, *args, **kwargs):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
         self.prefixes.clear()
-        if self.keys is None:
+        if not self._started:
+            self._started = True
             self.keys = self._collected(executor.class_obj.conds)
         return executor(*args, **kwargs)
 
