@@ -61,13 +61,13 @@ class EditGuider(comfy.samplers.CFGGuider):
         """Denoised pairs, the source's own outside of the mask."""
         if not self._started:
             self._started = True
+            self._changing = None if self.keep is None else _fitted(self.keep, x)
             self.conds["positive"] = [_side_by_side(self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0])]
             if self.measures:
                 self._measure(x, timestep, model_options or {}, seed)
         denoised = super().predict_noise(x, timestep, model_options or {}, seed)
-        if self.keep is not None:
-            changed = _fitted(self.keep, x).to(denoised)
-            denoised[1::2] = torch.lerp(denoised[::2], denoised[1::2], changed)
+        if self._changing is not None:
+            denoised[1::2] = torch.lerp(denoised[::2], denoised[1::2], self._changing.to(denoised))
         return denoised
 
     def _measure(self, x: Tensor, timestep: Tensor, model_options: dict, seed) -> None:

@@ -99,7 +99,7 @@ class EntropyGuidance(Intervention):
         return call
 
     def after(self, call: Attention, out: Tensor) -> Tensor:
-        """The output of block i* with another pattern: in calls that this guidance asked for, or in all if its rule asks for none.
+        """The output of block i* with another pattern: in calls that this guidance asked for, or in all if its rule asks none.
 
         What others ask for then differs from the sampler's own call in nothing but their edit.
         """
