@@ -90,7 +90,9 @@ class ForwardScope:
         technique = next((i for i in reversed(self.pipeline.chain) if isinstance(i, Prompting)), None)
         if technique is None:
             return kwargs
-        self.forward, kwargs = lay_out(technique, self.forward, kwargs)
+        words = self.adapter.words
+        start = words(self.network, kwargs, self.forward.grid) if words else None
+        self.forward, kwargs = lay_out(technique, self.forward, kwargs, start)
         return kwargs
 
     def _mark_sites(self) -> None:

@@ -81,7 +81,7 @@ class Sampling:
         keys = {}
         if any(isinstance(i, Prompting) for i in self.run.chain):
             for name in conds:
-                conds[name], found = collect(conds[name])
+                conds[name], found = collect(conds[name], self.adapter.words is not None)
                 keys |= found
         return keys
 
