@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from .activity import Activity
 from .events import CallNotes, Forward, Site, Step
-from .intervention import Intervention, Observer
+from .intervention import Intervention, Observer, Prompting
 from .pipeline import Pipeline, active
 from .trace import Trace, to_records
 
@@ -26,7 +26,7 @@ class Run:
     """
 
     def __init__(self, chain: tuple[Intervention, ...], family: str, blocks: int):
-        self.chain = _without_twins(i for i in chain if i.acts())
+        self.chain = _without_rivals(_without_twins(i for i in chain if i.acts()))
         self.family = family
         self.activity = {id(i): Activity() for i in self.chain}
         self.traces = {i: Trace(family, blocks) for i in self.chain if isinstance(i, Observer)}
@@ -96,6 +96,12 @@ class Run:
             for i in self.chain:
                 if not isinstance(i, Observer):
                     self.activity[id(i)].check(i, self.family)
+
+
+def _without_rivals(chain: tuple[Intervention, ...]) -> tuple[Intervention, ...]:
+    """The chain with the last of several that say what frames read: it does so for all key prompts."""
+    rivals = [i for i, each in enumerate(chain) if isinstance(each, Prompting)][:-1]
+    return tuple(each for i, each in enumerate(chain) if i not in rivals)
 
 
 def _without_twins(chain: Iterable[Intervention]) -> tuple[Intervention, ...]:

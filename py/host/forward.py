@@ -86,8 +86,8 @@ class ForwardScope:
         return args, self._with_frame_texts(kwargs)
 
     def _with_frame_texts(self, kwargs: dict) -> dict:
-        """The network's arguments, with the texts of all frames where an intervention gives them; of several, the last."""
-        technique = next((i for i in reversed(self.pipeline.chain) if isinstance(i, Prompting)), None)
+        """The network's arguments, with the texts of all frames where an intervention gives them."""
+        technique = next((i for i in self.pipeline.chain if isinstance(i, Prompting)), None)
         if technique is None:
             return kwargs
         words = self.adapter.words

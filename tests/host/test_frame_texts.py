@@ -258,6 +258,13 @@ def test_a_synopsis_that_was_taken_apart_is_refused(tiny, model):
         sample(tiny, vsp, positive=synopsis(tiny, [1, 5, 6])[:2])
 
 
+def test_of_several_nodes_on_a_model_the_last_decides(tiny, model):
+    last = attach(model, VideoSynopsisPrompting(transition=1.0))
+    stacked = attach(model, VideoSynopsisPrompting(transition=0.0), VideoSynopsisPrompting(transition=1.0))
+    results = [sample(tiny, m, steps=1, positive=synopsis(tiny, [1, 5])) for m in (last, stacked)]
+    assert torch.equal(*results)
+
+
 class Clip:
     """A text encoder whose embedding of a text is seeded by its length."""
 
