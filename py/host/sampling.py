@@ -68,11 +68,13 @@ class Sampling:
     def predict_noise(self, executor, *args, **kwargs):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
-        self.prefixes.clear()
         if not self._started:
             self._started = True
             self.keys = self._collected(executor.class_obj.conds)
-        return executor(*args, **kwargs)
+        try:
+            return executor(*args, **kwargs)
+        finally:
+            self.prefixes.clear()
 
     def _collected(self, conds: dict[str, list[dict]]) -> dict[object, KeyTexts]:
         """Takes the key prompts of the run out of its conditionings, if anything gives them to their frames."""
@@ -96,12 +98,14 @@ class Sampling:
             return None
         step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
+        asked = options.get(KEY_ASKED)
         ids = options.get("uuids") or [None] * len(chunks)
+        if asked is not None:
+            ids = [key for key, _ in ids]  # as `as_asked` made them
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
         frames = window.frames if window is not None and len(window.frames) == grid.frames else None
-        asked = options.get(KEY_ASKED)
         return Forward(
             step,
             grid,

@@ -15,6 +15,7 @@ from interventions import Watcher
 from reference_edits import dense, measure, over_heads
 from reference_families import FAMILIES, Video
 
+from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.frame_text import KeyMark
 from pack.py.host.attach import attach
@@ -255,6 +256,28 @@ def test_a_synopsis_that_was_taken_apart_is_refused(tiny, model):
     vsp = attach(model, VideoSynopsisPrompting())
     with pytest.raises(TemporalAttentionError, match="some are missing"):
         sample(tiny, vsp, positive=synopsis(tiny, [1, 5, 6])[:2])
+
+
+class Clip:
+    """A text encoder whose embedding of a text is seeded by its length."""
+
+    def tokenize(self, text):
+        return text
+
+    def encode_from_tokens_scheduled(self, text):
+        return conditioning(tiny_networks()["wan_t2v"], len(text))
+
+
+def test_the_node_encodes_each_key_prompt_and_does_not_guess_the_length_of_the_video(tiny, model, caplog):
+    settings = {"transition": 0.25, "fps": 16.0, "interpolation": "linear"}
+    vsp, positive = VideoSynopsisPromptNode.execute(model, Clip(), "0s: a bud\n5s: a rose", **settings).args
+    assert [options[KEY].index for _, options in positive] == [0, 1] and positive[0][1][KEY].count == 2
+    assert torch.equal(positive[1][0], conditioning(tiny, len("a rose"))[0][0])
+    assert "past the end" not in caplog.text
+    assert not torch.equal(sample(tiny, vsp, positive=positive), sample(tiny, model, positive=positive[:1]))
+    assert "past the end of the video (9 frames" in caplog.text
+    with pytest.raises(TemporalAttentionError, match="frames a second"):
+        VideoSynopsisPromptNode.execute(model, Clip(), "a bud\na rose", **settings | {"fps": 0.0})
 
 
 def test_a_plain_conditioning_is_reported(tiny, model, caplog):
