@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from tools import ROOT, pins
-from tools.client import Client
+from tools.client import Client, Prompt
 from tools.errors import ChoreError
 from tools.examples import recipes
+from tools.examples.editing import VIDEO
+from tools.examples.pictures import thumbnail, write_video
 from tools.examples.recipe import Recipe
 from tools.server import Server
 
@@ -42,9 +44,12 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as base, Server(Path(base), cpu=True) as server:
         known = Client(server.url).get("/object_info")
-        jobs = [job(recipe, known) for recipe in recipes()]
-        for made in in_browser(browser, server.url, jobs, Path(base)):
-            keep(made, next(job["prompt"] for job in jobs if job["name"] == made["name"]))
+        jobs = [job_of(recipe, known) for recipe in recipes()]
+        write_video(Path(base) / "input" / VIDEO)
+        for job, made in zip(jobs, in_browser(browser, server.url, jobs, Path(base)), strict=True):
+            keep(made, job["prompt"])
+            if not any("models" in properties for properties in job["properties"].values()):
+                keep_thumbnail(Client(server.url), job["name"], made["prompt"])
     print(f"Pictures to look at: {PICTURES}")
 
 
@@ -55,7 +60,7 @@ def chromium() -> str:
     return found
 
 
-def job(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
+def job_of(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
     """What the browser is told to make."""
     prompt = recipe.filled(known)
     charts = {kind: PICTURE for kind, info in known.items() if kind.startswith("TA_") and info["output_node"]}
@@ -102,6 +107,13 @@ def keep(made: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     write(FOLDER / f"{name}.json", workflow)
     write(FOLDER / "api" / f"{name}.json", {id: made["prompt"][id] for id in asked})
     print(f"{name}: {len(asked)} nodes")
+
+
+def keep_thumbnail(client: Client, name: str, prompt: Prompt) -> None:
+    """Runs it and shows its clips."""
+    outputs = client.outputs(client.follow(client.queue(prompt)))
+    clip = next(output.content for output in outputs if output.name.endswith(".webp"))
+    (FOLDER / f"{name}.jpg").write_bytes(thumbnail(clip))
 
 
 def differences(asked: Mapping[str, Any], came: Mapping[str, Any]) -> list[str]:

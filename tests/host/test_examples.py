@@ -2,16 +2,14 @@
 
 import itertools
 import json
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from comfy_api.latest import InputImpl, Types
 
-from pack.py.demo.world import Clip, Thing, render
 from tools.client import Client
 from tools.examples import recipes
 from tools.examples.editing import VIDEO
+from tools.examples.pictures import write_video
 from tools.server import Server
 
 FOLDER = Path(__file__).resolve().parents[2] / "example_workflows"
@@ -28,11 +26,8 @@ def read(name, folder=FOLDER):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """With a red circle that moves left as the user's video."""
-    circle = Thing(("red", "red"), "circle", "left", 9.0, (52.0, 32.0), 1.25)
-    frames = render([Clip((circle,), ("white", "white"))])[0].permute(1, 2, 3, 0)
-    video = InputImpl.VideoFromComponents(Types.VideoComponents(images=frames, audio=None, frame_rate=Fraction(12)))
     with Server(tmp_path_factory.mktemp("examples"), cpu=True) as running:
-        video.save_to(str(running.base / "input" / VIDEO))
+        write_video(running.base / "input" / VIDEO)
         yield running
 
 
@@ -44,6 +39,12 @@ def known(server):
 
 def test_each_recipe_has_its_two_files_and_no_other_is_there():
     assert {path.stem for path in FOLDER.glob("*.json")} == {path.stem for path in FOLDER.glob("api/*.json")} == set(RECIPES)
+
+
+def test_the_template_browser_shows_them(server):
+    (templates,) = [names for pack, names in Client(server.url).get("/workflow_templates").items() if names]
+    assert set(templates) == set(RECIPES)
+    assert {path.stem for path in FOLDER.glob("*.jpg")} == set(RECIPES) - NEEDS_FILES
 
 
 @pytest.mark.parametrize("name", RECIPES)

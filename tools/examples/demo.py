@@ -49,7 +49,7 @@ class Demo:
         """Saves clips next to each other, enlarged."""
         row = clips[0]
         for clip in clips[1:]:
-            row = self.add("ImageStitch", title, image1=row, image2=clip, spacing_width=4)[0]
+            row = self.add("ImageStitch", "Side by side", image1=row, image2=clip, spacing_width=4)[0]
         large = self.add("ImageScaleBy", "Enlarge", image=row, upscale_method="bicubic", scale_by=4.0)[0]
         self.add("SaveAnimatedWEBP", title, images=large, filename_prefix=prefix, fps=12.0, lossless=False, quality=90)
 
