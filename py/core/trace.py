@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .events import Branch, CallNotes, Site, Step
+from .latent import Iteration
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,13 @@ class Record:
 
 @dataclass
 class Trace:
-    """All records of a run, and what each intervention did in it."""
+    """All records of a run, what each intervention did in it, and how the latent was optimised."""
 
     family: str
     blocks: int
     records: list[Record] = field(default_factory=list)
     report: tuple[str, ...] = ()
+    iterations: tuple[Iteration, ...] = ()
 
     @property
     def nbytes(self) -> int:
