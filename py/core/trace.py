@@ -29,12 +29,13 @@ class Record:
 
 @dataclass
 class Trace:
-    """All records of a run, and what each intervention did in it."""
+    """All records of a run, what each intervention did in it, and what is known about the run (`facts`: JSON values by name)."""
 
     family: str
     blocks: int
     records: list[Record] = field(default_factory=list)
     report: tuple[str, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:

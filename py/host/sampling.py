@@ -19,6 +19,7 @@ from .guide import KEY_ASKED, Guide
 from .key_texts import collect
 from .prefix import Prefixes
 from .progress import Schedule
+from .run_facts import run_facts
 
 KEY = "temporal_attention"
 
@@ -44,7 +45,9 @@ def outer_sample(executor, *args, **kwargs):
         run.close()
     finally:
         guider.model_options = options
+    facts = run_facts(guider, run, args, kwargs)
     for observer, trace in run.traces.items():
+        trace.facts = facts
         RUNS.put(_as_returned(latent, kwargs.get("latent_shapes")), observer, trace)
     return latent
 
