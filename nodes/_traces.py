@@ -19,3 +19,18 @@ def trace_path(name: str) -> Path:
             return path
     known = ", ".join(known_names(kept)) or "none yet"
     raise TemporalAttentionError(f"the name of a trace in {kept} ({known})", repr(name), "Save one first, or choose one of them.")
+
+
+def matching(pattern: str) -> dict[str, Path]:
+    """{what * stands for: file} of the saved traces that fit, sorted. Raises TemporalAttentionError where none does."""
+    start, star, end = pattern.partition("*")
+    kept = folder(FOLDER)
+    checked(f"{start}x{end}x")
+    names = [name for name in known_names(kept) if name.startswith(start) and name.endswith(end)]
+    names = [name for name in names if (star and len(name) >= len(start + end)) or name == start]
+    if not names:
+        known = ", ".join(known_names(kept)) or "none yet"
+        raise TemporalAttentionError(
+            f"a pattern such as sth_* that fits a trace in {kept} ({known})", repr(pattern), "Save traces first, or change it."
+        )
+    return {name[len(start) : len(name) - len(end)]: kept / f"{name}{SUFFIX}" for name in names}
