@@ -30,13 +30,16 @@ class Record:
 
 @dataclass
 class Trace:
-    """All records of a run, what each intervention did in it, and how the latent was optimised."""
+    """All records of a run, what each intervention did in it, how the latent was optimised, and what else is known about the run
+    (`facts`: JSON values by name).
+    """
 
     family: str
     blocks: int
     records: list[Record] = field(default_factory=list)
     report: tuple[str, ...] = ()
     iterations: tuple[Iteration, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:

@@ -21,6 +21,7 @@ from .key_texts import collect
 from .latent_optimisation import LatentOptimisation
 from .prefix import Prefixes
 from .progress import Schedule
+from .run_facts import run_facts
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
 
@@ -49,7 +50,9 @@ def outer_sample(executor, *args, **kwargs):
         run.close()
     finally:
         guider.model_options = options
+    facts = run_facts(guider, run, args, kwargs)
     for observer, trace in run.traces.items():
+        trace.facts = facts
         RUNS.put(_as_returned(latent, kwargs.get("latent_shapes")), observer, trace)
     return latent
 
