@@ -10,6 +10,7 @@ from comfy_api.latest import io
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.events import Branch
 from ..py.core.store import RUNS, Found
+from ..py.core.trace import Trace as LoadedTrace
 from ..py.techniques.estimator import NAMES
 
 CATEGORY = "temporal attention"
@@ -102,20 +103,28 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
     return frozenset(chosen) or None
 
 
-def trace_inputs(socket=Trace, node: str = "Trace Attention or Trace Video") -> list[io.Input]:
-    """The trace of a node, and the latent that says which run is meant."""
+def trace_inputs(socket=Trace, node: str = "Trace Attention, Trace Video or Load Trace") -> list[io.Input]:
+    """The trace of a node, and the latent that says which run is meant: a loaded trace is a run by itself."""
+    loadable = socket is Trace
     return [
         socket.Input("trace", tooltip=f"The trace of a {node} node."),
         io.Latent.Input(
             "samples",
+            optional=loadable,
             tooltip="The latent that the traced sampler returned. It makes this node wait for the sampler and tells it which "
-            "run is meant.",
+            f"run is meant.{' A trace of Load Trace needs none.' if loadable else ''}",
         ),
     ]
 
 
-def traced_run(trace, samples: dict, node: str = "Trace Attention") -> Found:
-    """The run behind `trace_inputs`. Raises TemporalAttentionError where nothing was traced yet."""
+def traced_run(trace, samples: dict | None, node: str = "Trace Attention") -> Found:
+    """The run behind `trace_inputs`. Raises TemporalAttentionError where nothing was traced yet or the latent is missing."""
+    if isinstance(trace, LoadedTrace):
+        return Found(trace, exact=True)
+    if samples is None:
+        raise TemporalAttentionError(
+            "the latent of the traced sampler at samples", "nothing", "Connect it: only a trace of Load Trace needs none."
+        )
     found = RUNS.find(samples["samples"], trace)
     if found is None:
         raise TemporalAttentionError(
@@ -127,7 +136,7 @@ def traced_run(trace, samples: dict, node: str = "Trace Attention") -> Found:
     return found
 
 
-def frame_attention_run(trace, samples: dict) -> Found:
+def frame_attention_run(trace, samples: dict | None) -> Found:
     """The run behind `trace_inputs`, with only the calls in which frames attend to frames."""
     found = traced_run(trace, samples)
     return replace(found, trace=found.trace.holding("h_row"))

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import folder_paths
 from comfy_api.latest import io
 
-from ..py.core.errors import TemporalAttentionError
 from ..py.core.profile import MassiveProfile
 from ..py.techniques.stas_presets import guessed_block, preset_of
+from ._files import SUFFIX, checked, folder
 
 MassiveTrace = io.Custom("TA_MASSIVE_TRACE")
 Profile = io.Custom("TA_MASSIVE_PROFILE")
 
 NODE = "Massive Activations"
 FOLDER = "massive_profiles"
-SUFFIX = ".safetensors"
-LONGEST_NAME = 100
-PUNCTUATION = " _-."
 
 
 def steps_input() -> io.Input:
@@ -76,19 +72,7 @@ def name_input() -> io.Input:
 
 def profile_path(name: str) -> Path:
     """The file of a profile. Raises TemporalAttentionError for a name that is no plain file name."""
-    plain = all(letter.isalnum() or letter in PUNCTUATION for letter in name)
-    if not (plain and name[:1].isalnum() and name[-1:].isalnum() and len(name) <= LONGEST_NAME):
-        raise TemporalAttentionError(
-            f"a name of letters, digits, spaces, '_', '-' and '.', at most {LONGEST_NAME} of them, without a folder",
-            repr(name),
-            "Use a name such as wan_1.3b.",
-        )
-    return profile_folder() / f"{name}{SUFFIX}"
-
-
-def profile_folder() -> Path:
-    """Where profiles are kept."""
-    return Path(folder_paths.get_output_directory()) / FOLDER
+    return folder(FOLDER) / f"{checked(name)}{SUFFIX}"
 
 
 def wanted_block(profile: MassiveProfile) -> int:

@@ -48,7 +48,7 @@ class EntropyProfileNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, trace, samples, steps, branch) -> io.NodeOutput:
+    def execute(cls, trace, steps, branch, samples=None) -> io.NodeOutput:
         """Profiles the run that returned `samples`."""
         found = shared.traced_run(trace, samples)
         run, side = found.trace, shared.BRANCHES[branch]

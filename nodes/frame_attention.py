@@ -50,7 +50,7 @@ class FrameAttentionNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, trace, samples, blocks, steps, when, branch) -> io.NodeOutput:
+    def execute(cls, trace, blocks, steps, when, branch, samples=None) -> io.NodeOutput:
         """Draws the run that returned `samples`."""
         found = shared.frame_attention_run(trace, samples)
         image = frame_matrices(

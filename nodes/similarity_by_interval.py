@@ -81,11 +81,13 @@ class SimilarityByIntervalNode(io.ComfyNode):
 
 def _video_inputs(prefix: str, what: str) -> list[io.Input]:
     return [
-        shared.Trace.Input(f"{prefix}trace", optional=True, tooltip=f"The trace of {what}, from Trace Attention or Trace Video."),
+        shared.Trace.Input(
+            f"{prefix}trace", optional=True, tooltip=f"The trace of {what}, from Trace Attention, Trace Video or Load Trace."
+        ),
         io.Latent.Input(
             f"{prefix}samples",
             optional=True,
-            tooltip=f"The latent that goes with the trace of {what}: needed where that is connected.",
+            tooltip=f"The latent that goes with the trace of {what}: needed where that is connected and was not loaded.",
         ),
         shared.Similarity.Input(
             f"{prefix}similarity",
@@ -100,10 +102,6 @@ def _runs(videos) -> list[tuple[int, str, Trace]]:
     runs = []
     for video, (name, recorder, samples, _) in enumerate(videos):
         if recorder is not None:
-            if samples is None:
-                raise TemporalAttentionError(
-                    f"a latent beside the trace of {name}", "none", "Connect what the traced sampler, or Trace Video, returned."
-                )
             found = shared.frame_attention_run(recorder, samples)
             runs.append((video, f"{name}{shared.provenance(found)}", found.trace))
     return runs

@@ -46,7 +46,7 @@ class TensionHeatmapNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, trace, samples, quantity, branch, full_range) -> io.NodeOutput:
+    def execute(cls, trace, quantity, branch, full_range, samples=None) -> io.NodeOutput:
         """Draws the run that returned `samples`."""
         found = shared.frame_attention_run(trace, samples)
         image = layer_step_heatmap(found.trace, quantity, shared.BRANCHES[branch], full_range, shared.provenance(found))

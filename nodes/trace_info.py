@@ -37,7 +37,7 @@ class TraceInfoNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, trace, samples, active_threshold) -> io.NodeOutput:
+    def execute(cls, trace, active_threshold, samples=None) -> io.NodeOutput:
         """Reports on the run that returned `samples`."""
         found = shared.frame_attention_run(trace, samples)
         return io.NodeOutput(trace_report(found.trace, active_threshold, shared.provenance(found)))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from .activity import Activity
 from .events import CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer, Prompting
+from .latent import Iteration
 from .pipeline import Pipeline, active
 from .trace import Trace, to_records
 
@@ -33,6 +34,7 @@ class Run:
         self.skipped: Counter[str] = Counter()
         self.remarks: Counter[str] = Counter()
         self.memory: dict = {}
+        self.iterations: list[Iteration] = []
         self._lock = threading.RLock()
         self._step: Step | None = None
         self._pending: dict[Observer, list[CallNotes]] = {observer: [] for observer in self.traces}
@@ -79,6 +81,7 @@ class Run:
             log.info("Temporal Attention: %s", line)
         for trace in self.traces.values():
             trace.report = report
+            trace.iterations = tuple(self.iterations)
 
     def _count(self, i: Intervention, site: Site, step: Step, acted: bool) -> None:
         with self._lock:

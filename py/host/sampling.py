@@ -16,11 +16,14 @@ from ..core.store import RUNS
 from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
+from .key import KEY
 from .key_texts import collect
+from .latent_optimisation import LatentOptimisation
 from .prefix import Prefixes
 from .progress import Schedule
+from .run_facts import run_facts
 
-KEY = "temporal_attention"
+ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
 
 
 def outer_sample(executor, *args, **kwargs):
@@ -31,8 +34,11 @@ def outer_sample(executor, *args, **kwargs):
     run = Run(options["transformer_options"][KEY], adapter.family, len(blocks_of(model)))
     if not run.chain:
         return executor(*args, **kwargs)
-    sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
-    sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), sigmas.tolist()), _branches(guider))
+    given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
+    schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
+    sampling = Sampling(run, adapter, schedule, _branches(guider))
+    video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
+    sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     for i in run.chain:
         if i.has("guide"):
@@ -44,7 +50,9 @@ def outer_sample(executor, *args, **kwargs):
         run.close()
     finally:
         guider.model_options = options
+    facts = run_facts(guider, run, args, kwargs)
     for observer, trace in run.traces.items():
+        trace.facts = facts
         RUNS.put(_as_returned(latent, kwargs.get("latent_shapes")), observer, trace)
     return latent
 
@@ -62,17 +70,20 @@ class Sampling:
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
         self.predicted: set[tuple] = set()
         self.prefixes = Prefixes()
+        self.latents: LatentOptimisation | None = None
         self.keys: dict[object, KeyTexts] = {}
         self._started = False
 
-    def predict_noise(self, executor, *args, **kwargs):
+    def predict_noise(self, executor, x: Tensor, sigma: Tensor, model_options: dict, seed: int | None = None):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
         if not self._started:
             self._started = True
             self.keys = self._collected(executor.class_obj.conds)
+        if self.latents is not None:
+            self.latents.before(x, sigma, model_options)
         try:
-            return executor(*args, **kwargs)
+            return executor(x, sigma, model_options, seed)
         finally:
             self.prefixes.clear()
 

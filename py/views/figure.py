@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -28,8 +29,44 @@ STYLE = {
 }
 
 
+@dataclass(frozen=True)
+class Theme:
+    """Colours of a figure, and what matplotlib's own settings must know of them.
+
+    `muted`: small print; `line`: lines that are no data; `missing`: cells without a value; `plain` and `treated`: runs without
+    and with a technique; `single`: one series alone. The series are of Okabe and Ito's palette, made for colour-blind readers.
+    """
+
+    muted: str = "#555555"
+    line: str = "#888888"
+    missing: str = MISSING
+    plain: str = "#0072B2"
+    treated: str = "#D55E00"
+    single: str = "#009E73"
+    face: str = "white"
+    settings: dict = field(default_factory=dict)
+
+
+INK, PAPER = "#e6e6e6", "#16181d"
+LIGHT = Theme()
+DARK = Theme(
+    muted="#a8adb5",
+    line="#8b9099",
+    missing="#4a4e57",
+    plain="#56B4E9",
+    treated="#E69F00",
+    single="#2fc79a",
+    face=PAPER,
+    settings={
+        **dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor"), PAPER),
+        **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+    },
+)
+THEMES = {"light": LIGHT, "dark": DARK}
+
+
 @contextmanager
-def figure(height: float, title: str, layout: str = "constrained") -> Iterator:
+def figure(height: float, title: str, layout: str = "constrained", theme: Theme = LIGHT) -> Iterator:
     """A matplotlib Figure 1024 pixels wide and `height` inches high, in the pack's style, with a title.
 
     `layout` is matplotlib's: "constrained", or "compressed" for axes of fixed aspect.
@@ -37,7 +74,7 @@ def figure(height: float, title: str, layout: str = "constrained") -> Iterator:
     import matplotlib
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context({**STYLE, **theme.settings}):
         drawing = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout=layout)
         drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
         yield drawing

@@ -190,7 +190,7 @@ def test_before_and_after_are_not_the_same(two_runs):
 def test_the_chart_says_what_is_missing(two_runs):
     with pytest.raises(TemporalAttentionError, match="a trace or a similarity, but got neither"):
         run(SimilarityByIntervalNode)
-    with pytest.raises(TemporalAttentionError, match="a latent beside the trace of second, but got none"):
+    with pytest.raises(TemporalAttentionError, match="the latent of the traced sampler at samples"):
         run(SimilarityByIntervalNode, other_trace=two_runs["other_trace"])
     with pytest.raises(TemporalAttentionError, match="The run has blocks 0-2 and steps 0-2"):
         run(SimilarityByIntervalNode, **two_runs, steps="7")

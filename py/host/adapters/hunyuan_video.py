@@ -5,6 +5,8 @@ Token order: text, then [reference latent] video. The refiner of the text is lef
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from ...core.events import Grid, Site
@@ -29,7 +31,14 @@ def _block(block: nn.Module, index: int, count: int, output) -> BlockSites:
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     """The video's tokens; the same network class serves images, which have no time."""
-    return patches(x, network.patch_size) if is_video(x) else None
+    return replace(patches(x, network.patch_size), text=_before_text(network, kwargs)) if is_video(x) else None
+
+
+def _before_text(network: nn.Module, kwargs: dict) -> int:
+    """Tokens of 1.5 that stand before the prompt: those of an image, and the glyphs."""
+    image, glyphs = kwargs.get("clip_fea"), kwargs.get("txt_byt5")
+    counts_glyphs = glyphs is not None and network.byt5_in is not None and network.cond_type_embedding is not None
+    return (0 if image is None else image.shape[1]) + (glyphs.shape[1] if counts_glyphs else 0)
 
 
 def texts(network: nn.Module) -> tuple[Attentions, ...]:

@@ -1,0 +1,160 @@
+"""Traces that are saved, loaded, paired and drawn, as nodes on a tiny network."""
+
+import json
+
+import folder_paths
+import pytest
+import torch
+from families import sample
+
+from pack.nodes.frame_attention import FrameAttentionNode
+from pack.nodes.load_trace import LoadTraceNode
+from pack.nodes.save_trace import SaveTraceNode
+from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode
+from pack.nodes.tension_dashboard import TensionDashboardNode
+from pack.nodes.tension_heatmap import TensionHeatmapNode
+from pack.nodes.tension_statistics import TensionStatisticsNode
+from pack.nodes.trace_attention import TraceAttentionNode
+from pack.nodes.trace_info import TraceInfoNode
+from pack.nodes.trace_set import TraceSetNode
+from pack.py.core.errors import TemporalAttentionError
+
+
+def run(node, **given):
+    """What a fresh node in the editor returns, but for what is given; optional inputs stay open."""
+    values = {i.id: i.default for i in node.define_schema().inputs if hasattr(i, "default") and i.id not in given}
+    return node.execute(**values, **given).args
+
+
+@pytest.fixture(autouse=True)
+def folders(monkeypatch, tmp_path):
+    """The host's folders, empty."""
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path / "output"))
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path / "temp"))
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def traced(tiny, model):
+    """{name: (trace, latent)} of a run without and one with STH, two samples each."""
+    with torch.inference_mode():
+        (treated,) = run(SpectralTransportHomeostasisNode, model=model, tau=2.0, layer_weight="flat")
+        found = {}
+        for name, patched in (("plain", model), ("sth", treated)):
+            watched, trace = run(TraceAttentionNode, model=patched)
+            found[name] = trace, {"samples": sample(tiny, watched, batch=2)}
+        return found
+
+
+def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
+    trace, samples = traced["sth"]
+    names = [run(SaveTraceNode, trace=trace, samples=samples, name="my run")[0] for _ in range(2)]
+    kept = folders / "output" / "traces"
+    assert names == [str(kept / f"my run_0000{i}_.safetensors") for i in (1, 2)] and len(list(kept.iterdir())) == 2
+    loaded, facts = run(LoadTraceNode, name="my run_00001_")
+    for node in (TensionHeatmapNode, FrameAttentionNode):
+        (drawn,), (again,) = run(node, trace=trace, samples=samples), run(node, trace=loaded)
+        assert torch.equal(drawn, again)
+    assert run(TraceInfoNode, trace=loaded) == run(TraceInfoNode, trace=trace, samples=samples)
+    for part in (
+        "my run_00001_",
+        "3 blocks",
+        "sampler: sample_euler",
+        "seed: ",
+        "cfg: ",
+        "SpectralTransportHomeostasis(",
+        "latent: ",
+    ):
+        assert part in facts, facts
+
+
+def test_without_a_number_the_newest_is_loaded(traced, folders):
+    trace, samples = traced["plain"]
+    for _ in range(11):
+        run(SaveTraceNode, trace=trace, samples=samples, name="run")
+    assert run(LoadTraceNode, name="run")[1].startswith("run_00011_:")
+    before = LoadTraceNode.fingerprint_inputs("run")
+    run(SaveTraceNode, trace=trace, samples=samples, name="run")
+    assert LoadTraceNode.fingerprint_inputs("run") != before
+
+
+@pytest.mark.parametrize("name", ["../run", "/etc/passwd", "a/b", "", ".hidden", "x" * 101, "a\\b", "run*"])
+def test_names_that_leave_the_folder_are_refused(traced, folders, name):
+    trace, samples = traced["plain"]
+    for act in (lambda: run(SaveTraceNode, trace=trace, samples=samples, name=name), lambda: run(LoadTraceNode, name=name)):
+        with pytest.raises(TemporalAttentionError, match="a name of letters"):
+            act()
+    assert not any(path.is_file() for path in folders.rglob("*"))
+
+
+def test_a_name_that_is_not_there_lists_those_that_are(traced):
+    trace, samples = traced["plain"]
+    run(SaveTraceNode, trace=trace, samples=samples, name="plain")
+    with pytest.raises(TemporalAttentionError, match=r"\(plain_00001_\), but got 'sth'"):
+        run(LoadTraceNode, name="sth")
+
+
+def test_a_trace_of_a_sampler_needs_its_latent(traced):
+    with pytest.raises(TemporalAttentionError, match="the latent of the traced sampler at samples"):
+        run(TensionHeatmapNode, trace=traced["plain"][0])
+
+
+@pytest.fixture
+def saved(traced):
+    """Three runs of each kind, saved under two names."""
+    for _ in range(3):
+        for name, (trace, samples) in traced.items():
+            run(SaveTraceNode, trace=trace, samples=samples, name=name)
+
+
+def test_saved_traces_are_paired_by_what_the_star_stands_for(saved, traced):
+    videos, names = run(TraceSetNode, saved="sth_*", saved_baselines="plain_*")
+    assert names.splitlines() == [f"sth_0000{i}_ {sample}" for i in (1, 2, 3) for sample in (0, 1)]
+    assert not videos.own_baseline and len(videos.videos) == 6
+    (trace, samples), (baseline, baseline_samples) = traced["sth"], traced["plain"]
+    connected, _ = run(
+        TraceSetNode, trace=trace, samples=samples, baseline=baseline, baseline_samples=baseline_samples, earlier=videos
+    )
+    assert len(connected.videos) == 8
+    for one, other in zip(connected.videos[6:], videos.videos[:2], strict=True):
+        assert (one.treated.values["T"] == other.treated.values["T"]).all()
+        assert (one.baseline.values["T"] == other.baseline.values["T"]).all()
+
+
+def test_one_saved_trace_may_be_named(saved):
+    assert run(TraceSetNode, saved="sth_00002_")[1].splitlines() == ["sth_00002_ 0", "sth_00002_ 1"]
+    assert run(TraceSetNode, saved="*th_00002_", saved_baselines="")[0].own_baseline
+
+
+def test_a_set_changes_when_a_trace_is_saved(saved, traced):
+    before = TraceSetNode.fingerprint_inputs("sth_*", "plain_*", branch="cond and uncond")
+    trace, samples = traced["sth"]
+    run(SaveTraceNode, trace=trace, samples=samples, name="sth")
+    assert TraceSetNode.fingerprint_inputs("sth_*", "plain_*") != before
+    with pytest.raises(TemporalAttentionError, match=r"none for \* = 00004_"):
+        run(TraceSetNode, saved="sth_*", saved_baselines="plain_*")
+
+
+@pytest.mark.parametrize("saved_as,said", [("nothing_*", "fits a trace"), ("../*", "a name of letters"), ("", "Name saved ones")])
+def test_patterns_without_traces_are_refused(saved, saved_as, said):
+    with pytest.raises(TemporalAttentionError, match=said):
+        run(TraceSetNode, saved=saved_as)
+
+
+def test_statistics_and_dashboard_of_a_run_a_pair_and_a_set(saved, traced):
+    videos, _ = run(TraceSetNode, saved="sth_*", saved_baselines="plain_*")
+    (trace, samples), (baseline, baseline_samples) = traced["sth"], traced["plain"]
+    pair = {"baseline": baseline, "baseline_samples": baseline_samples}
+    for given, count in (
+        ({"trace": videos}, 6),
+        ({"trace": trace, "samples": samples}, 2),
+        ({"trace": trace, "samples": samples, **pair}, 2),
+    ):
+        table, csv, facts = run(TensionStatisticsNode, **given)
+        assert table.startswith(f"{count} videos") and json.loads(facts)["videos"] == count and csv.count("\n") == 14
+        assert ("no p-value" in table) == (count < 6)
+    for given in ({"trace": videos}, {"trace": trace, "samples": samples, "theme": "dark"}):
+        (image,) = run(TensionDashboardNode, **given)
+        assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
+    with pytest.raises(TemporalAttentionError, match="Give the baselines to the Trace Set node"):
+        run(TensionStatisticsNode, trace=videos, baseline=baseline)
