@@ -10,6 +10,7 @@ from comfy_extras.nodes_easycache import EasyCacheNode
 from families import conditioning, sample, tiny_networks
 from interventions import BlockShift, QueryGain
 
+from pack.py.core.ballot import Ballot
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch, Forward, Grid, Step
 from pack.py.core.intervention import Where, Window
@@ -164,6 +165,13 @@ def test_the_block_of_highest_entropy_is_chosen(tiny, model, caplog):
     sharper = attach(model, QueryGain(gain=30.0, where=Where(blocks=frozenset({0, 2}))), EntropyGuidance())
     sample(tiny, sharper, steps=4)
     assert "acts on block 1" in caplog.text
+
+
+def test_entropies_of_a_gradient_pass_do_not_hold_its_graph():
+    ballot, x = Ballot(), torch.ones(1, 2, requires_grad=True)
+    with torch.inference_mode(False), torch.enable_grad():
+        ballot.note(0, 0, 2 * x)
+    assert [entropy.requires_grad for entropy in ballot.notes[0, 0]] == [False]
 
 
 def test_low_entropies_are_warned_of(tiny, model, caplog):
