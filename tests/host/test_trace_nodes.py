@@ -70,6 +70,16 @@ def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
         assert part in facts, facts
 
 
+def test_frame_attention_draws_films_and_changes(traced):
+    (trace, samples), (baseline, baseline_samples) = traced["sth"], traced["plain"]
+    given = {"trace": trace, "samples": samples, "when": "after"}
+    (film,) = run(FrameAttentionNode, **given, layout="film")
+    assert film.shape[0] == 3 and film.shape[2:] == (1024, 3)
+    (drawn,) = run(FrameAttentionNode, **given)
+    (changed,) = run(FrameAttentionNode, **given, baseline=baseline, baseline_samples=baseline_samples)
+    assert changed.shape[0] == 1 and not torch.equal(drawn, changed)
+
+
 def test_without_a_number_the_newest_is_loaded(traced, folders):
     trace, samples = traced["plain"]
     for _ in range(11):
