@@ -36,7 +36,14 @@ def frame_matrix_film(cells: MatrixCells, title: str) -> Tensor:
             axes.text(*place, f"block {block}", va="bottom", fontsize=8)
         drawing.supxlabel(HOW_TO_READ.format(last=cells.size - 1), color="#555555", fontsize=8)
         drawing.colorbar(mesh, ax=axes, label=scale_label(cells), pad=0.02, fraction=0.04)
-        return torch.cat([_at(drawing, mesh, page, step, title) for page, step in zip(pages, cells.steps, strict=True)])
+        heading = drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
+        images = []
+        for page, step in zip(pages, cells.steps, strict=True):
+            mesh.set_data(page)
+            heading.set_text(f"{title}, step {step}")
+            images.append(to_image(drawing))
+            drawing.set_layout_engine("none")  # that of the first step is kept: nothing moves but the matrices
+        return torch.cat(images)
 
 
 def _page(matrices: np.ndarray, rows: int, columns: int, head: int) -> np.ma.MaskedArray:
@@ -46,12 +53,3 @@ def _page(matrices: np.ndarray, rows: int, columns: int, head: int) -> np.ma.Mas
     places = [*matrices, *[empty] * (rows * columns - len(matrices))]
     page = mosaic([places[row * columns : (row + 1) * columns] for row in range(rows)], head)
     return np.ma.concatenate([np.full((head, page.shape[1]), GAP_VALUE), page])
-
-
-def _at(drawing, mesh, page: np.ma.MaskedArray, step: int, title: str) -> Tensor:
-    """The picture of one step. The layout of the first is kept, so that nothing moves but the matrices."""
-    mesh.set_data(page)
-    drawing.suptitle(f"{title}, step {step}", x=0.01, ha="left", fontweight="bold")
-    image = to_image(drawing)
-    drawing.set_layout_engine("none")
-    return image

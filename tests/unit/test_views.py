@@ -169,7 +169,7 @@ def test_a_film_has_a_picture_a_step_and_only_the_matrices_move(blocks, frames, 
         assert (values[rows, columns] > 1).all(), f"{name} lies on a matrix"
     moved = (film[0] != film[1]).any(-1)
     legend = moved[:, int(axes.get_window_extent().x1) + 10 :]
-    assert not legend[40:].any(), "the colour bar moved"
+    assert not legend[40:].any() and not moved[:40, :200].any(), "the colour bar or the title moved"
 
 
 def test_a_film_shows_each_step_on_one_scale(drawings):
