@@ -29,8 +29,8 @@ STYLE = {
 
 
 @contextmanager
-def figure(height: float, title: str, layout: str = "constrained") -> Iterator:
-    """A matplotlib Figure 1024 pixels wide and `height` inches high, in the pack's style, with a title.
+def figure(height: float, title: str, layout: str = "constrained", width: float = WIDTH) -> Iterator:
+    """A matplotlib Figure `height` inches high in the pack's style, with a title; 1024 pixels wide, or `width` inches.
 
     `layout` is matplotlib's: "constrained", or "compressed" for axes of fixed aspect.
     """
@@ -38,7 +38,7 @@ def figure(height: float, title: str, layout: str = "constrained") -> Iterator:
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(STYLE):
-        drawing = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout=layout)
+        drawing = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout)
         drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
         yield drawing
 
