@@ -66,9 +66,7 @@ THEMES = {"light": LIGHT, "dark": DARK}
 
 
 @contextmanager
-def figure(
-    height: float, title: str, layout: str = "constrained", theme: Theme = LIGHT, width: float = WIDTH
-) -> Iterator:
+def figure(height: float, title: str, layout: str = "constrained", theme: Theme = LIGHT, width: float = WIDTH) -> Iterator:
     """A matplotlib Figure `height` inches high in the pack's style, with a title; 1024 pixels wide, or `width` inches.
 
     `layout` is matplotlib's: "constrained", or "compressed" for axes of fixed aspect.
