@@ -53,7 +53,7 @@ class EntropyEditNode(io.ComfyNode):
     def execute(cls, model, source, target, negative, cfg, share, start_percent, end_percent, mask=None) -> io.NodeOutput:
         """A guider around a clone of the model."""
         technique = EntropyEdit(share=share, window=Window(start_percent, end_percent))
-        measure = technique.acts() and start_percent == 0
-        guider = EditGuider(attach(model, technique), measure, mask)
+        measures = technique if technique.acts() and start_percent == 0 else None
+        guider = EditGuider(attach(model, technique), measures, mask)
         guider.set_prompts(source, target, negative, cfg)
         return io.NodeOutput(guider)

@@ -89,7 +89,6 @@ class VideoSynopsisPromptNode(io.ComfyNode):
         prompts = parse_key_prompts(key_prompts)
         _check_reads_text(model)
         placement = Placement(prompts, model.model.latent_format.temporal_downscale_ratio, fps)
-        placement(len(prompts))
         technique = VideoSynopsisPrompting(transition=transition, interpolation=interpolation)
         encoded = [_encoded(clip, prompt.text) for prompt in prompts]
         marked = [[text, {**options, KEY: KeyMark(placement, i, len(prompts))}] for i, (text, options) in enumerate(encoded)]

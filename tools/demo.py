@@ -15,7 +15,7 @@ from tools.errors import ChoreError
 from tools.progress import Progress
 from tools.server import Server, has_gpu
 
-WORKFLOW = ROOT / "example_workflows" / "api" / "homeostasis_demo.json"
+WORKFLOW = ROOT / "example_workflows" / "api" / "Spectral Transport Homeostasis.json"
 RESULTS = ROOT / "output" / "demo"
 COUNTER = re.compile(r"(_\d+)_(\.\w+)$")  # the host's save nodes name a file PREFIX_00001_.png
 

@@ -11,13 +11,17 @@ from .intervention import Intervention
 
 @dataclass
 class Activity:
-    """`forwards` network calls fell into its window, `seen` calls were handed to it, it acted on `calls` of them."""
+    """`forwards` network calls fell into its window, `seen` calls were handed to it, it acted on `calls` of them.
+
+    `latents` are the steps before which it changed the latent.
+    """
 
     forwards: int = 0
     seen: int = 0
     calls: int = 0
     steps: set[int] = field(default_factory=set)
     blocks: set[int] = field(default_factory=set)
+    latents: set[int] = field(default_factory=set)
 
     def count(self, site: Site, step: Step, acted: bool) -> None:
         """Counts one call that was handed to the intervention."""
@@ -30,6 +34,8 @@ class Activity:
     def report(self, i: Intervention, steps: int, skipped: bool) -> str:
         """One line; `steps` is the length of the run, `skipped` says whether calls were passed through."""
         name = type(i).__name__
+        if self.latents:
+            return f"{name} changed the latent before {len(self.latents)} of {steps} steps"
         if not self.forwards and not skipped:
             return f"{name} was active on 0 of {steps} steps: {i.idle()}"
         if not self.seen:

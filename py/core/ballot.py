@@ -18,7 +18,7 @@ def measured_steps(total: int) -> int:
 
 @dataclass
 class Ballot:
-    """Entropies [B, H] in 0 to 1, noted by block and step; they stay on their device until `count`."""
+    """Entropies [B, H] in 0 to 1, noted by block and step; they stay on their device until `close`."""
 
     notes: dict[tuple[int, int], list[Tensor]] = field(default_factory=dict)
     chosen: int | None = None
@@ -26,8 +26,8 @@ class Ballot:
     entropies: dict[int, float] = field(default_factory=dict)
 
     def note(self, step: int, block: int, entropy: Tensor) -> None:
-        """Adds what one call measured."""
-        self.notes.setdefault((step, block), []).append(entropy)
+        """Adds what one call measured, without the graph of a gradient pass."""
+        self.notes.setdefault((step, block), []).append(entropy.detach())
 
     @property
     def steps(self) -> int:

@@ -45,7 +45,7 @@ class Grid:
     """How the video lies in a token sequence: `frames` x `height` x `width` tokens, row-major, from token `start` on.
 
     `tokens` is the length of the whole sequence, reference and text tokens included. `level` says how many times fewer
-    columns there are than at the network's widest (1 but inside a UNet).
+    columns there are than at the network's widest (1 but inside a UNet). In a joint sequence the prompt begins at token `text`.
     """
 
     frames: int
@@ -54,6 +54,7 @@ class Grid:
     tokens: int
     start: int = 0
     level: int = 1
+    text: int = 0
 
     @property
     def spatial(self) -> int:

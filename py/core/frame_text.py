@@ -13,6 +13,7 @@ from ..maths.text_mixture import Mixture
 
 if TYPE_CHECKING:
     from .events import Grid
+    from .joint_text import JointText
 
 Placement = Callable[[int], tuple[float, ...]]  # latent frames of the whole video -> place of each key prompt
 
@@ -62,22 +63,30 @@ class FrameText:
 
 
 @dataclass(frozen=True)
-class TextLayout:
-    """How texts lie side by side in the text tokens of one network call.
+class RowText:
+    """The texts side by side in one batch row: number n at tokens edges[n] to edges[n + 1], for the frames that `plan` says."""
 
-    `plans` has an entry for each batch row, None for a row with one text for all frames. Mixture n stands at tokens n * length
-    to (n + 1) * length; a row without a plan has its text in the first `own` tokens.
-    """
-
-    plans: tuple[FrameText | None, ...]
-    length: int
-    own: int
+    plan: FrameText
+    edges: tuple[int, ...]
 
     def tokens(self, number: int) -> slice:
-        """Where mixture `number` stands."""
-        return slice(number * self.length, (number + 1) * self.length)
+        """Where text `number` stands."""
+        return slice(*self.edges[number : number + 2])
 
-    def texts(self, plan: FrameText | None, tokens: int) -> list[slice]:
-        """The texts that stand side by side in a row of so many tokens; without a plan, its own and what only fills it up."""
-        edges = range(0, tokens + 1, self.length) if plan else sorted({0, self.own, tokens})
+
+@dataclass(frozen=True)
+class TextLayout:
+    """How texts lie in the text tokens of one network call.
+
+    `rows` has an entry for each batch row, None for a row with one text for all frames, which is in the first `own` tokens.
+    `joint` is set where text and video attend to each other in one sequence.
+    """
+
+    rows: tuple[RowText | None, ...]
+    own: int
+    joint: JointText | None = None
+
+    def texts(self, row: RowText | None, tokens: int) -> list[slice]:
+        """All texts of a row of so many tokens, and what only fills it up."""
+        edges = sorted({*(row.edges if row else (0, self.own)), tokens})
         return [slice(*pair) for pair in pairwise(edges)]

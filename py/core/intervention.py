@@ -11,6 +11,7 @@ from .errors import TemporalAttentionError
 from .events import Attention, Block, Branch, CallNotes, Forward, Note, Site, Step
 from .frame_text import FrameText, KeyTexts
 from .guidance import Prediction
+from .latent import LatentStep
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,12 @@ class Intervention:
         """Combines the predictions of a step, after classifier-free guidance and the guidance of others."""
         return prediction.denoised
 
+    def latent(self, latent: LatentStep) -> Tensor:
+        """Changes the sampler's latent before the first denoiser call of a step."""
+        return latent.x
+
     def has(self, hook: str) -> bool:
-        """Does this class override the hook `before`, `after`, `block`, `guide`, `seen` or `block_seen`?"""
+        """Does this class override the hook `before`, `after`, `block`, `guide`, `latent`, `seen` or `block_seen`?"""
         own = getattr(type(self), hook, None)
         return own is not None and own is not getattr(Observer, hook)
 

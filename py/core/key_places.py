@@ -30,13 +30,17 @@ def key_places(prompts: Sequence[KeyPrompt], frames: int, compression: int, fps:
 
     Raises TemporalAttentionError unless fps is a number above 0.
     """
-    if not 0 < fps < math.inf:
-        raise TemporalAttentionError("more than 0 frames a second", f"{fps:g}", "Set fps to that of the finished video.")
+    _check_fps(fps)
     last = frames - 1
     if any(prompt.place is None for prompt in prompts):
         return tuple(last * i / max(len(prompts) - 1, 1) for i in range(len(prompts))), ""
     places = tuple(min(_latent(prompt.place, last, compression, fps), float(last)) for prompt in prompts)
     return places, _warning([prompt.place for prompt in prompts], 1 + last * compression, fps)
+
+
+def _check_fps(fps: float) -> None:
+    if not 0 < fps < math.inf:
+        raise TemporalAttentionError("more than 0 frames a second", f"{fps:g}", "Set fps to that of the finished video.")
 
 
 def _latent(place: Place, last: int, compression: int, fps: float) -> float:
@@ -64,12 +68,18 @@ def _warning(places: Sequence[Place], pixels: int, fps: float) -> str:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where key prompts lie in a video of any length: what `key_places` needs beside it. Warns once a length."""
+    """Where key prompts lie in a video of any length: what `key_places` needs beside it, and checked as there.
+
+    Warns once a length.
+    """
 
     prompts: tuple[KeyPrompt, ...]
     compression: int
     fps: float
     known: dict[int, tuple[float, ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self):
+        _check_fps(self.fps)
 
     def __call__(self, frames: int) -> tuple[float, ...]:
         """The place of each key prompt in latent frames."""

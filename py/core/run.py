@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 from .activity import Activity
 from .events import CallNotes, Forward, Site, Step
-from .intervention import Intervention, Observer
+from .intervention import Intervention, Observer, Prompting
+from .latent import Iteration
 from .pipeline import Pipeline, active
 from .trace import Trace, to_records
 
@@ -26,13 +27,14 @@ class Run:
     """
 
     def __init__(self, chain: tuple[Intervention, ...], family: str, blocks: int):
-        self.chain = _without_twins(i for i in chain if i.acts())
+        self.chain = _without_rivals(_without_twins(i for i in chain if i.acts()))
         self.family = family
         self.activity = {id(i): Activity() for i in self.chain}
         self.traces = {i: Trace(family, blocks) for i in self.chain if isinstance(i, Observer)}
         self.skipped: Counter[str] = Counter()
         self.remarks: Counter[str] = Counter()
         self.memory: dict = {}
+        self.iterations: list[Iteration] = []
         self._lock = threading.RLock()
         self._step: Step | None = None
         self._pending: dict[Observer, list[CallNotes]] = {observer: [] for observer in self.traces}
@@ -79,6 +81,7 @@ class Run:
             log.info("Temporal Attention: %s", line)
         for trace in self.traces.values():
             trace.report = report
+            trace.iterations = tuple(self.iterations)
 
     def _count(self, i: Intervention, site: Site, step: Step, acted: bool) -> None:
         with self._lock:
@@ -96,6 +99,12 @@ class Run:
             for i in self.chain:
                 if not isinstance(i, Observer):
                     self.activity[id(i)].check(i, self.family)
+
+
+def _without_rivals(chain: tuple[Intervention, ...]) -> tuple[Intervention, ...]:
+    """The chain with the last of several that say what frames read: it does so for all key prompts."""
+    rivals = [i for i, each in enumerate(chain) if isinstance(each, Prompting)][:-1]
+    return tuple(each for i, each in enumerate(chain) if i not in rivals)
 
 
 def _without_twins(chain: Iterable[Intervention]) -> tuple[Intervention, ...]:

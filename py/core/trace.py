@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from .events import Branch, CallNotes, Site, Step
+from .latent import Iteration
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,15 @@ class Record:
 
 @dataclass
 class Trace:
-    """All records of a run, what each intervention did in it, and what is known about the run (`facts`: JSON values by name)."""
+    """All records of a run, what each intervention did in it, how the latent was optimised, and what else is known about the run
+    (`facts`: JSON values by name).
+    """
 
     family: str
     blocks: int
     records: list[Record] = field(default_factory=list)
     report: tuple[str, ...] = ()
+    iterations: tuple[Iteration, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
 
     @property

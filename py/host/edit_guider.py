@@ -12,6 +12,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from ..core.errors import TemporalAttentionError
+from ..core.guidance import Asked
+from ..core.intervention import Intervention
+from .guide import as_asked
 
 log = logging.getLogger("temporal_attention")
 
@@ -23,13 +26,13 @@ class EditGuider(comfy.samplers.CFGGuider):
 
     Args:
         model_patcher: the MODEL; what it does with the pairs is its interventions' matter.
-        measure: whether the first prediction is made twice: once for interventions that choose by it, then for good.
+        measures: an intervention that chooses by what it sees of a first prediction, which is then made again; or None.
         keep: mask [F or 1, H, W], 1 where the target may change; elsewhere it is predicted as its source. None = everywhere.
     """
 
-    def __init__(self, model_patcher, measure: bool, keep: Tensor | None):
+    def __init__(self, model_patcher, measures: Intervention | None, keep: Tensor | None):
         super().__init__(model_patcher)
-        self.measure, self.keep = measure, keep
+        self.measures, self.keep = measures, keep
 
     def set_prompts(self, source: list, target: list, negative: list, cfg: float) -> None:
         """The conditionings; source and target must be one each."""
@@ -58,18 +61,32 @@ class EditGuider(comfy.samplers.CFGGuider):
         """Denoised pairs, the source's own outside of the mask."""
         if not self._started:
             self._started = True
+            self._changing = None if self.keep is None else _fitted(self.keep, x)
             self.conds["positive"] = [_side_by_side(self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0])]
-            if self.measure:
-                super().predict_noise(x, timestep, model_options or {}, seed)
+            if self.measures:
+                self._measure(x, timestep, model_options or {}, seed)
         denoised = super().predict_noise(x, timestep, model_options or {}, seed)
-        if self.keep is not None:
-            changed = _fitted(self.keep, x).to(denoised)
-            denoised[1::2] = torch.lerp(denoised[::2], denoised[1::2], changed)
+        if self._changing is not None:
+            denoised[1::2] = torch.lerp(denoised[::2], denoised[1::2], self._changing.to(denoised))
         return denoised
+
+    def _measure(self, x: Tensor, timestep: Tensor, model_options: dict, seed) -> None:
+        """A prediction for the intervention that measures, and for nobody else."""
+        own, asked = self.conds, Asked(self.measures, "measure")
+        self.conds = {name: as_asked(asked, conds, model_options)[0] for name, conds in own.items()}
+        super().predict_noise(x, timestep, as_asked(asked, [], model_options)[1], seed)
+        self.conds = own
 
 
 def _side_by_side(source: dict, target: dict) -> dict:
     """The source's conditioning with both texts as a batch of two, which the host repeats over the pairs."""
+    differing = sorted(set(source["model_conds"]) ^ set(target["model_conds"]))
+    if differing:
+        raise TemporalAttentionError(
+            "source and target with the same inputs besides the text",
+            f"{', '.join(differing)} in only one of them",
+            "Send both through the same nodes, such as those that add an image.",
+        )
     merged = dict(source)
     merged["model_conds"] = {name: _both(cond, target["model_conds"][name]) for name, cond in source["model_conds"].items()}
     return merged

@@ -86,11 +86,13 @@ class ForwardScope:
         return args, self._with_frame_texts(kwargs)
 
     def _with_frame_texts(self, kwargs: dict) -> dict:
-        """The network's arguments, with the texts of all frames where an intervention gives them; of several, the last."""
-        technique = next((i for i in reversed(self.pipeline.chain) if isinstance(i, Prompting)), None)
+        """The network's arguments, with the texts of all frames where an intervention gives them."""
+        technique = next((i for i in self.pipeline.chain if isinstance(i, Prompting)), None)
         if technique is None:
             return kwargs
-        self.forward, kwargs = lay_out(technique, self.forward, kwargs)
+        words = self.adapter.words
+        start = words(self.network, kwargs, self.forward.grid) if words else None
+        self.forward, kwargs = lay_out(technique, self.forward, kwargs, start)
         return kwargs
 
     def _mark_sites(self) -> None:

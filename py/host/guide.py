@@ -28,8 +28,9 @@ class Guide:
 
     def __call__(self, host: dict) -> Tensor:
         """The denoised latent as the intervention combines it."""
+        asked: Asked | None = host["model_options"]["transformer_options"].get(KEY_ASKED)
         step = self.sampling.schedule.at(float(host["sigma"][0]))
-        if not self.intervention.window.contains(step):
+        if not self.intervention.window.contains(step) or (asked and asked.owner is not self.intervention):
             return host["denoised"]
 
         def ask(branch: Branch, edit: str, first: int) -> Tensor:
@@ -42,7 +43,16 @@ class Guide:
 
 def _ask(host: dict, branch: Branch, asked: Asked) -> Tensor:
     """One more prediction for the conditionings of a side, by the host's own way with all that other nodes added to it."""
-    options = host["model_options"].copy()
-    options["transformer_options"] = {**options.get("transformer_options", {}), KEY_ASKED: asked}
-    (denoised,) = comfy.samplers.calc_cond_batch(host["model"], [host[CONDS[branch]]], host["input"], host["sigma"], options)
+    conds, options = as_asked(asked, host[CONDS[branch]], host["model_options"])
+    (denoised,) = comfy.samplers.calc_cond_batch(host["model"], [conds], host["input"], host["sigma"], options)
     return denoised
+
+
+def as_asked(asked: Asked, conds: list[dict], model_options: dict) -> tuple[list[dict], dict]:
+    """Conditionings and model options for a prediction that is not the sampler's own.
+
+    Caches such as EasyCache know predictions by the ids of their conditionings: this one must not pass for the plain one.
+    """
+    options = {**model_options.get("transformer_options", {}), KEY_ASKED: asked}
+    own_ids = [{**cond, "uuid": (cond["uuid"], asked)} for cond in conds]
+    return own_ids, {**model_options, "transformer_options": options}

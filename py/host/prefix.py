@@ -22,7 +22,7 @@ class Prefixes:
         self._kept: dict[tuple[int, object], Kept] = {}
 
     def clear(self) -> None:
-        """Forgets everything: the latent has changed."""
+        """Forgets everything: the prediction is over."""
         self._kept.clear()
 
     def keep(self, blocks: Blocks, forward: Forward, rows: tuple[int, ...]) -> list:
@@ -40,12 +40,15 @@ class Prefixes:
         return [group[-1].module.register_forward_hook(keeping(group[-1].output)) for group in _by_output(blocks)]
 
     def resume(self, blocks: Blocks, forward: Forward, undo: ExitStack) -> bool:
-        """Lets these first blocks return what was kept, until `undo` closes; False where nothing was kept for the call."""
-        keys = set(forward.conditionings)
-        kept = self._kept.get((len(blocks), *keys)) if len(keys) == 1 else None
-        if not kept:
+        """Lets these first blocks return what was kept, until `undo` closes; False where nothing was kept for the call.
+
+        On several GPUs the call may run on another copy of the network than the one that was kept from.
+        """
+        keys, groups = set(forward.conditionings), _by_output(blocks)
+        kept = self._kept.get((len(blocks), *keys), {}) if len(keys) == 1 else {}
+        if not all(group[-1].module in kept for group in groups):
             return False
-        for *others, last in _by_output(blocks):
+        for *others, last in groups:
             discarded = clone(kept[last.module])
             for block in others:
                 _replace_forward(block.module, lambda *args, out=discarded, **kwargs: out, undo)

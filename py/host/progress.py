@@ -41,6 +41,11 @@ class Schedule:
             self._steps[sigma] = Step(min(index, total - 1), total, sigma, self._progress(sigma), self._noise(sigma))
         return self._steps[sigma]
 
+    def steps(self) -> tuple[Step, ...]:
+        """All steps of the run."""
+        fresh = Schedule(self._sampling, self._sigmas)  # `at` remembers where it was asked last
+        return tuple(map(fresh.at, self._sigmas[:-1]))
+
     def _progress(self, sigma: float) -> float:
         low, high = 0.0, 1.0
         for _ in range(BISECTIONS):

@@ -16,12 +16,14 @@ from ..core.store import RUNS
 from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
+from .key import KEY
 from .key_texts import collect
+from .latent_optimisation import LatentOptimisation
 from .prefix import Prefixes
 from .progress import Schedule
 from .run_facts import run_facts
 
-KEY = "temporal_attention"
+ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
 
 
 def outer_sample(executor, *args, **kwargs):
@@ -32,8 +34,11 @@ def outer_sample(executor, *args, **kwargs):
     run = Run(options["transformer_options"][KEY], adapter.family, len(blocks_of(model)))
     if not run.chain:
         return executor(*args, **kwargs)
-    sigmas = kwargs["sigmas"] if "sigmas" in kwargs else args[3]
-    sampling = Sampling(run, adapter, Schedule(model.get_model_object("model_sampling"), sigmas.tolist()), _branches(guider))
+    given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
+    schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
+    sampling = Sampling(run, adapter, schedule, _branches(guider))
+    video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
+    sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     for i in run.chain:
         if i.has("guide"):
@@ -65,24 +70,29 @@ class Sampling:
         self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
         self.predicted: set[tuple] = set()
         self.prefixes = Prefixes()
+        self.latents: LatentOptimisation | None = None
         self.keys: dict[object, KeyTexts] = {}
         self._started = False
 
-    def predict_noise(self, executor, *args, **kwargs):
+    def predict_noise(self, executor, x: Tensor, sigma: Tensor, model_options: dict, seed: int | None = None):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
-        self.prefixes.clear()
         if not self._started:
             self._started = True
             self.keys = self._collected(executor.class_obj.conds)
-        return executor(*args, **kwargs)
+        if self.latents is not None:
+            self.latents.before(x, sigma, model_options)
+        try:
+            return executor(x, sigma, model_options, seed)
+        finally:
+            self.prefixes.clear()
 
     def _collected(self, conds: dict[str, list[dict]]) -> dict[object, KeyTexts]:
         """Takes the key prompts of the run out of its conditionings, if anything gives them to their frames."""
         keys = {}
         if any(isinstance(i, Prompting) for i in self.run.chain):
             for name in conds:
-                conds[name], found = collect(conds[name])
+                conds[name], found = collect(conds[name], self.adapter.words is not None)
                 keys |= found
         return keys
 
@@ -99,12 +109,14 @@ class Sampling:
             return None
         step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
+        asked = options.get(KEY_ASKED)
         ids = options.get("uuids") or [None] * len(chunks)
+        if asked is not None:
+            ids = [key for key, _ in ids]  # as `as_asked` made them
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
         frames = window.frames if window is not None and len(window.frames) == grid.frames else None
-        asked = options.get(KEY_ASKED)
         return Forward(
             step,
             grid,

@@ -15,6 +15,7 @@ from ..core.errors import TemporalAttentionError
 from ..core.events import Attention, Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention
+from ..core.rows import take
 from .pattern import PatternEntropy
 
 log = logging.getLogger("temporal_attention")
@@ -62,9 +63,9 @@ class EntropyEdit(Intervention):
         """While no blocks are chosen it measures the source; then it hands the source's patterns to the target."""
         ballot = self.ballot(call.forward.memory)
         if not ballot.closed:
-            sources = [i for i in call.forward.rows(Branch.COND) if call.forward.samples[i] % 2 == 0]
+            sources = tuple(i for i in call.forward.rows(Branch.COND) if call.forward.samples[i] % 2 == 0)
             if sources:
-                ballot.note(call.forward.step.index, call.site.block, self.entropy.measure(call)[sources[0] :: 2])
+                ballot.note(call.forward.step.index, call.site.block, take(self.entropy.measure(call), sources))
             return call
         if call.site.block not in ballot.lowest(self.share):
             return call

@@ -99,13 +99,13 @@ class EntropyGuidance(Intervention):
         return call
 
     def after(self, call: Attention, out: Tensor) -> Tensor:
-        """The output of block i* with another pattern, in the calls that this guidance asked for."""
-        forward = call.forward
-        edit = forward.asked.edit if forward.asked else RULES[self.rule].edits
-        mine = forward.asked is None or forward.asked.owner is self
-        if not (mine and edit and call.site.block == self._ballot(forward.memory).chosen) or (
-            forward.extra and not forward.asked
-        ):
+        """The output of block i* with another pattern: in calls that this guidance asked for, or in all if its rule asks none.
+
+        What others ask for then differs from the sampler's own call in nothing but their edit.
+        """
+        asked = call.forward.asked
+        edit = asked.edit if asked and asked.owner is self else RULES[self.rule].edits
+        if not edit or call.site.block != self._ballot(call.forward.memory).chosen:
             return out
         return PATTERNS[edit].after(call, out)
 
@@ -145,6 +145,12 @@ class EntropyGuidance(Intervention):
     def _close(self, ballot: Ballot) -> None:
         """Chooses the block if none was given, and says what speaks against it."""
         entropies = ballot.close()
+        if ballot.chosen is not None and ballot.chosen not in entropies:
+            raise TemporalAttentionError(
+                f"a block with {' or '.join(sorted(self.where.kinds))} attention: {', '.join(map(str, entropies))}",
+                f"block {ballot.chosen}, which has none",
+                "Choose one of them, or the block of highest entropy.",
+            )
         if ballot.chosen is None:
             ballot.chosen = elected(entropies)
         report(ballot.chosen, entropies)

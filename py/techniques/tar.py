@@ -44,8 +44,8 @@ class TemporalAttentionRegularization(Intervention):
         levels: in a UNet, how many times narrower than the widest the layers are to be: {1} is the paper's D1. None = all.
     """
 
-    strength: float = 0.3
-    sigma: float = 0.5
+    strength: float = 0.1
+    sigma: float = 0.25
     sigma_unit: str = SIGMA_UNITS[0]
     scale: str = SCALES[0]
     similarity: FrameSimilarity | None = None

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Attention, Forward, Kernel
-from ..core.frame_text import FrameText, KeyTexts, TextLayout
+from ..core.frame_text import FrameText, KeyTexts, RowText, TextLayout
 from ..core.intervention import Prompting, Where
+from ..core.joint_text import biases
 from ..core.rows import put, take_call
 from ..maths.text_mixture import INTERPOLATIONS, mixed, mixture
 
@@ -22,7 +23,8 @@ from ..maths.text_mixture import INTERPOLATIONS, mixed, mixture
 class VideoSynopsisPrompting(Prompting):
     """Frames read key prompts by their place in time; conditionings without key prompts are left as they are.
 
-    Exact where text is read by cross-attention: every frame attends to the mixed embedding of its own.
+    Exact where text is read by cross-attention: every frame attends to the mixed embedding of its own. In a joint attention, our
+    extension: the key prompts stand side by side, and log-weights on the scores say how much of each a frame sees.
 
     Args:
         transition: share of each interval between two key prompts in which they cross-fade; 1 is the paper, 0 switches.
@@ -31,7 +33,7 @@ class VideoSynopsisPrompting(Prompting):
 
     transition: float = 0.25
     interpolation: str = INTERPOLATIONS[0]
-    where: Where = field(default_factory=lambda: Where(frozenset({"cross", "control", "text"})))
+    where: Where = field(default_factory=lambda: Where(frozenset({"cross", "control", "text", "joint"})))
 
     def __post_init__(self):
         if not 0.0 <= self.transition <= 1.0:
@@ -57,7 +59,9 @@ class VideoSynopsisPrompting(Prompting):
         return mixed(first, second, share, self.interpolation)
 
     def before(self, call: Attention) -> Attention:
-        """Each frame's queries go to the keys of its own text, through the model's own kernel."""
+        """Each frame's queries go to the keys of its own text; in a joint attention they weigh the key prompts."""
+        if call.site.kind == "joint":
+            return call.edit(low_rank=(*call.low_rank, *biases(call, call.forward.text.joint)))
         return call.edit(kernel=FrameByFrame(call.kernel)) if call.site.keys == "text" else call
 
 
@@ -68,26 +72,26 @@ class FrameByFrame:
     kernel: Kernel
 
     def __call__(self, call: Attention) -> Tensor:
-        """[B, H, Lq, D]: rows with the same plan together, and each row without one as if it were alone."""
+        """[B, H, Lq, D]: rows with the same texts together, and rows with one text as if they were alone."""
         layout, call = call.forward.text, call.edit(kernel=self.kernel)
-        plans = dict.fromkeys(layout.plans)
-        if len(plans) == 1:
-            return _read(call, layout, layout.plans[0])
+        texts = dict.fromkeys(layout.rows)
+        if len(texts) == 1:
+            return _read(call, layout, layout.rows[0])
         out = torch.empty_like(call.q)
-        for plan in plans:
-            rows = tuple(row for row in call.rows if layout.plans[row] == plan)
-            out = put(out, rows, _read(take_call(call, rows), layout, plan))
+        for text in texts:
+            rows = tuple(row for row in call.rows if layout.rows[row] == text)
+            out = put(out, rows, _read(take_call(call, rows), layout, text))
         return out
 
 
-def _read(call: Attention, layout: TextLayout, plan: FrameText | None) -> Tensor:
-    """The attention of rows that share a plan."""
+def _read(call: Attention, layout: TextLayout, text: RowText | None) -> Tensor:
+    """The attention of rows that share their texts."""
     if call.site.kind == "text":
-        parts = [(tokens, tokens) for tokens in layout.texts(plan, call.q.shape[2])]
-    elif plan is None:
+        parts = [(tokens, tokens) for tokens in layout.texts(text, call.q.shape[2])]
+    elif text is None:
         parts = [(slice(None), slice(layout.own))]
     else:
-        parts = [(tokens, layout.tokens(number)) for tokens, number in plan.segments(call.forward.grid)]
+        parts = [(tokens, text.tokens(number)) for tokens, number in text.plan.segments(call.forward.grid)]
     return torch.cat([_part(call, queries, keys).attend() for queries, keys in parts], dim=2)
 
 

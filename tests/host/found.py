@@ -31,11 +31,15 @@ def strong(technique: type[Intervention], **settings) -> Intervention:
 
 
 def observers() -> list[type[Observer]]:
-    """The techniques that only look."""
-    return [technique for technique in techniques() if issubclass(technique, Observer)]
+    """The techniques that only look, at any run; those that want phrases have tests of their own."""
+    return [technique for technique in techniques() if of_any_run(technique) and issubclass(technique, Observer)]
+
+
+def of_any_run(technique: type[Intervention]) -> bool:
+    """Does it concern runs whatever their text is?"""
+    return technique.concerns is Intervention.concerns
 
 
 def acting() -> list[type[Intervention]]:
     """The techniques that change the result of any run; those that want key prompts, or pairs, have tests of their own."""
-    anywhere = [technique for technique in techniques() if technique.concerns is Intervention.concerns]
-    return [technique for technique in anywhere if not issubclass(technique, Observer)]
+    return [technique for technique in techniques() if of_any_run(technique) and not issubclass(technique, Observer)]

@@ -8,10 +8,13 @@ from interventions import QueryGain, Watcher
 
 from pack.nodes.entropy_edit import EntropyEditNode
 from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.events import Branch
 from pack.py.core.intervention import Where
 from pack.py.host.attach import attach
 from pack.py.host.edit_guider import EditGuider
+from pack.py.host.prefix import Prefixes
 from pack.py.techniques.entropy_edit import EntropyEdit
+from pack.py.techniques.entropy_guidance import EntropyGuidance
 
 NETWORKS = tiny_networks()
 ONE_AT_A_TIME = {"svd", "animatediff", "hunyuan_video_reference", "minimax_h3"}  # the host takes one video there
@@ -33,9 +36,10 @@ def prompt(tiny, seed, tokens=7):
     return [[text, {**shared, **mask}]]
 
 
-def edited(tiny, model, source=1, target=3, share=0.5, tokens=(7, 7), batch=1, mask=None, measure=True, **window):
+def edited(tiny, model, source=1, target=3, share=0.5, tokens=(7, 7), batch=1, mask=None):
     """The latents of an edit, by the host's sampler."""
-    guider = EditGuider(attach(model, EntropyEdit(share=share)), measure and share > 0, mask)
+    technique = EntropyEdit(share=share)
+    guider = EditGuider(attach(model, technique), technique if share > 0 else None, mask)
     prompts = [prompt(tiny, seed, n) for seed, n in zip((source, target), tokens, strict=True)]
     guider.set_prompts(*prompts, conditioning(tiny, 2), 4.0)
     empty = empty_latent(tiny, (batch, *tiny.latent[1:]))
@@ -73,7 +77,7 @@ def test_an_edit_is_neither_the_source_nor_the_target_alone(subject):
 def test_the_targets_queries_and_keys_are_the_sources_in_the_chosen_blocks(tiny, model):
     log = []
     sharp = attach(model, QueryGain(gain=30.0, where=Where(blocks=frozenset({1}))))
-    guider = EditGuider(attach(sharp, EntropyEdit(share=0.34), Watcher(log=log)), False, None)
+    guider = EditGuider(attach(sharp, EntropyEdit(share=0.34), Watcher(log=log)), None, None)
     guider.set_prompts(conditioning(tiny, 1), conditioning(tiny, 3), conditioning(tiny, 2), 4.0)
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", STEPS)
     noise = torch.randn(2, *tiny.latent[1:], generator=torch.manual_seed(0))
@@ -104,7 +108,31 @@ def test_outside_of_the_mask_the_video_is_the_source(tiny, model):
 def test_a_mask_of_another_size_is_resized(tiny, model, caplog):
     caplog.set_level("INFO", logger="temporal_attention")
     assert relative(edited(tiny, model, mask=torch.ones(1, 64, 64)), edited(tiny, model)) <= 1e-6
-    assert "resizes the mask" in caplog.text
+    assert caplog.text.count("resizes the mask") == 1
+
+
+def test_the_measuring_prediction_is_no_part_of_the_run(tiny, model, monkeypatch):
+    """Observers see the step once, as it was edited; guidance shares the blocks of the edited prediction."""
+    log, asked = [], []
+    guidance = EntropyGuidance(block=2, scale=2.0)
+    watched = attach(model, guidance, Watcher(log=log))
+    monkeypatch.setattr(EntropyGuidance, "guide", lambda self, p, guide=EntropyGuidance.guide: asked.append(1) or guide(self, p))
+    shared = edited(tiny, watched, share=1.0, tokens=(5, 5))
+    assert len(asked) == STEPS
+    seen = [q for site, forward, _, q, _ in log if forward.branches[0] is Branch.COND]
+    assert len(seen) == 3 * STEPS and all(torch.equal(q[1::2], q[::2]) for q in seen)
+    monkeypatch.setattr(Prefixes, "resume", lambda *_: False)
+    assert torch.equal(shared, edited(tiny, watched, share=1.0, tokens=(5, 5)))
+
+
+def test_prompts_with_different_inputs_are_refused(tiny, model):
+    [[text, options]] = conditioning(tiny, 3)
+    target = [[text, {**options, "reference_latents": [torch.zeros(tiny.latent)]}]]
+    guider = EditGuider(attach(model, EntropyEdit()), None, None)
+    guider.set_prompts(conditioning(tiny, 1), target, conditioning(tiny, 2), 4.0)
+    noise, sigmas = torch.zeros(tiny.latent), torch.tensor([1.0, 0.0])
+    with pytest.raises(TemporalAttentionError, match="reference_latent in only one of them"):
+        guider.sample(noise, noise, comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
 
 
 def test_combined_prompts_are_refused(tiny, model):

@@ -1,6 +1,7 @@
 """Video Synopsis Prompting on every family that reads its text by cross-attention, against the same network edited by hand."""
 
 import importlib
+import math
 from contextlib import ExitStack
 from functools import partial
 from unittest.mock import patch
@@ -14,6 +15,7 @@ from interventions import Watcher
 from reference_edits import dense, measure, over_heads
 from reference_families import FAMILIES, Video
 
+from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.frame_text import KeyMark
 from pack.py.host.attach import attach
@@ -34,6 +36,13 @@ def reads_text(model) -> bool:
         for _, sites in block.attentions
         for site in sites
     )
+
+
+@pytest.fixture(scope="module", params=[name for name in NETWORKS if name.startswith(("hunyuan", "cogvideox", "mochi"))], ids=str)
+def joint(request):
+    """(name, tiny network, loaded MODEL) where text and video are one sequence."""
+    with torch.inference_mode():
+        return request.param, NETWORKS[request.param], NETWORKS[request.param].load()
 
 
 @pytest.fixture(scope="module", params=NETWORKS, ids=str)
@@ -127,6 +136,65 @@ def test_frames_read_their_own_mixture(subject):
     assert (given - plain).abs().max() > 1e-3 * plain.abs().max()
 
 
+def test_equal_key_prompts_are_the_plain_conditioning_in_joint_attention_too(joint):
+    """But for Mochi, which also pools all its text into one vector."""
+    name, tiny, model = joint
+    plain = sample(tiny, model, steps=1)
+    given = sample(tiny, attach(model, VideoSynopsisPrompting(transition=1.0)), steps=1, positive=synopsis(tiny, [1, 1]))
+    assert relative(given, plain) <= (0.05 if name == "mochi" else 1e-5)
+
+
+def weigh_by_frame(network, name, length):
+    """Patches the network's attention: a dense bias weighs two texts of this length, frame f by f / (frames - 1)."""
+    family = FAMILIES[type(network).__name__]
+    modules = {importlib.import_module(family.module), importlib.import_module(type(network).__module__)}
+    video = Video(family.after(network))
+    texts = 2 * length
+
+    def weights(tokens):
+        bias = torch.zeros(tokens, tokens)
+        start = 0
+        if tokens > texts:  # not the refiner
+            span = video.span(tokens)
+            reference = video.spatial if name == "hunyuan_video_reference" else 0
+            start = span.stop if name == "mochi" else span.start - reference - texts
+            bias[:, start : start + texts] = math.log(0.5)
+            second = torch.linspace(0, 1, video.frames).repeat_interleave(video.spatial)[:, None]
+            bias[span, start : start + length] = torch.log(1 - second)
+            bias[span, start + length : start + texts] = torch.log(second)
+        one, other = slice(start, start + length), slice(start + length, start + texts)
+        bias[one, one], bias[other, other] = 0, 0
+        bias[one, other], bias[other, one] = -torch.inf, -torch.inf
+        return bias
+
+    def attention(q, k, v, heads, mask=None, skip_reshape=False, **kwargs):
+        bias = weights(q.shape[2 if skip_reshape else 1])
+        bias = bias if mask is None else bias + over_heads(mask)
+        return dense(q, k, v, heads, mask=bias, skip_reshape=skip_reshape, **kwargs)
+
+    stack = ExitStack()
+    for module in modules:
+        if hasattr(module, "optimized_attention"):
+            stack.enter_context(patch.object(module, "optimized_attention", attention))
+    stack.callback(network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True).remove)
+    return stack
+
+
+def test_frames_weigh_key_prompts_in_joint_attention(joint):
+    name, tiny, model = joint
+    used = LENGTH - 1 if tiny.masked else LENGTH
+    texts = [conditioning(tiny, seed)[0][0][:, :used] for seed in (1, 5)]
+    options = dict(conditioning(tiny, 1)[0][1])
+    if tiny.masked:
+        options["attention_mask"] = torch.ones(1, 2 * used, dtype=torch.long)
+    once = {"steps": 1, "cfg": 1.0}
+    with weigh_by_frame(network_of(model), name, used):
+        expected = sample(tiny, model, positive=[[torch.cat(texts, 1), options]], **once)
+    given = sample(tiny, attach(model, VideoSynopsisPrompting(transition=1.0)), positive=synopsis(tiny, [1, 5]), **once)
+    assert relative(given, expected) <= 1e-5
+    assert relative(given, sample(tiny, model, **once)) > 1e-4
+
+
 @pytest.mark.parametrize("uncond_tokens", [LENGTH, 5], ids=["batched", "separate"])
 def test_the_negative_prompt_is_untouched(tiny, model, uncond_tokens):
     seen = []
@@ -174,7 +242,7 @@ def test_a_context_window_reads_what_its_frames_read_in_the_whole_video(tiny, mo
     forwards = [forward for _, forward, *_ in log if forward.keys[-1] or forward.keys[0]]
     assert len({forward.frames for forward in forwards}) > 1
     for forward in forwards:
-        plan = next(plan for plan in forward.text.plans if plan)
+        plan = next(row.plan for row in forward.text.rows if row)
         expected = [mixture(frame, (0.0, 8.0), 1.0) for frame in forward.frames]
         assert [plan.mixtures[n] for n in plan.of_frame] == expected and forward.whole == 9
 
@@ -188,6 +256,35 @@ def test_a_synopsis_that_was_taken_apart_is_refused(tiny, model):
     vsp = attach(model, VideoSynopsisPrompting())
     with pytest.raises(TemporalAttentionError, match="some are missing"):
         sample(tiny, vsp, positive=synopsis(tiny, [1, 5, 6])[:2])
+
+
+def test_of_several_nodes_on_a_model_the_last_decides(tiny, model):
+    last = attach(model, VideoSynopsisPrompting(transition=1.0))
+    stacked = attach(model, VideoSynopsisPrompting(transition=0.0), VideoSynopsisPrompting(transition=1.0))
+    results = [sample(tiny, m, steps=1, positive=synopsis(tiny, [1, 5])) for m in (last, stacked)]
+    assert torch.equal(*results)
+
+
+class Clip:
+    """A text encoder whose embedding of a text is seeded by its length."""
+
+    def tokenize(self, text):
+        return text
+
+    def encode_from_tokens_scheduled(self, text):
+        return conditioning(tiny_networks()["wan_t2v"], len(text))
+
+
+def test_the_node_encodes_each_key_prompt_and_does_not_guess_the_length_of_the_video(tiny, model, caplog):
+    settings = {"transition": 0.25, "fps": 16.0, "interpolation": "linear"}
+    vsp, positive = VideoSynopsisPromptNode.execute(model, Clip(), "0s: a bud\n5s: a rose", **settings).args
+    assert [options[KEY].index for _, options in positive] == [0, 1] and positive[0][1][KEY].count == 2
+    assert torch.equal(positive[1][0], conditioning(tiny, len("a rose"))[0][0])
+    assert "past the end" not in caplog.text
+    assert not torch.equal(sample(tiny, vsp, positive=positive), sample(tiny, model, positive=positive[:1]))
+    assert "past the end of the video (9 frames" in caplog.text
+    with pytest.raises(TemporalAttentionError, match="frames a second"):
+        VideoSynopsisPromptNode.execute(model, Clip(), "a bud\na rose", **settings | {"fps": 0.0})
 
 
 def test_a_plain_conditioning_is_reported(tiny, model, caplog):

@@ -21,7 +21,8 @@ from pack.py.host.gradients.host_paths import rms_rope_split_half
 from pack.py.techniques.stas import StructuredActivationSteering
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
-NETWORKS = {name: tiny for name, tiny in tiny_networks().items() if name != "svd"}  # it reads no text
+READ_NO_TEXT = {"svd", "animatediff"}  # as far as their adapters see
+NETWORKS = {name: tiny for name, tiny in tiny_networks().items() if name not in READ_NO_TEXT}
 STEP = 0.3  # of the differences: the latents have norms of 30 to 200
 
 

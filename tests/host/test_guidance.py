@@ -1,13 +1,18 @@
 """Entropy Guidance: its formulas, the shared first blocks, what it costs in network calls, and how it chooses its block."""
 
+import copy
+from contextlib import ExitStack
+
 import pytest
 import torch
 from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
-from families import sample, tiny_networks
+from comfy_extras.nodes_easycache import EasyCacheNode
+from families import conditioning, sample, tiny_networks
 from interventions import BlockShift, QueryGain
 
+from pack.py.core.ballot import Ballot
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Branch
+from pack.py.core.events import Branch, Forward, Grid, Step
 from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
 from pack.py.host.families import adapter_of, blocks_of, network_of
@@ -162,6 +167,13 @@ def test_the_block_of_highest_entropy_is_chosen(tiny, model, caplog):
     assert "acts on block 1" in caplog.text
 
 
+def test_entropies_of_a_gradient_pass_do_not_hold_its_graph():
+    ballot, x = Ballot(), torch.ones(1, 2, requires_grad=True)
+    with torch.inference_mode(False), torch.enable_grad():
+        ballot.note(0, 0, 2 * x)
+    assert [entropy.requires_grad for entropy in ballot.notes[0, 0]] == [False]
+
+
 def test_low_entropies_are_warned_of(tiny, model, caplog):
     sample(tiny, attach(model, QueryGain(gain=300.0), EntropyGuidance()), steps=4)
     assert "All entropies of this network are below 50 %" in caplog.text
@@ -175,11 +187,66 @@ def test_a_block_of_low_entropy_is_warned_of(tiny, model, caplog):
 
 def test_it_stacks(tiny, model, no_sharing):
     """With a second guidance, an edit of blocks and another node's guidance, shared blocks are still those of a full forward."""
-    both = attach(model, BlockShift(), EntropyGuidance(block=2), EntropyGuidance(block=1, rule="U - I", scale=0.3))
+    own = EntropyGuidance(rule="strategy 4", block=0)
+    both = attach(model, BlockShift(), own, EntropyGuidance(block=2), EntropyGuidance(block=1, rule="U - I", scale=0.3))
     both.set_model_sampler_post_cfg_function(lambda args: 0.9 * args["denoised"])
     shared = sample(tiny, both, **SEPARATE)
     no_sharing()
     assert torch.equal(shared, sample(tiny, both, **SEPARATE))
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpm_2", "uni_pc", "euler_cfg_pp"])
+def test_samplers_that_predict_more_than_once_a_step_share_only_within_a_prediction(tiny, model, no_sharing, sampler):
+    guided = attach(model, EntropyGuidance(block=2, scale=2.0))
+    shared = sample(tiny, guided, sampler=sampler, **SEPARATE)
+    no_sharing()
+    assert torch.equal(shared, sample(tiny, guided, sampler=sampler, **SEPARATE))
+
+
+def test_combined_prompts_share_nothing_and_are_guided(tiny, model, no_sharing):
+    guided, combined = attach(model, EntropyGuidance(block=2, scale=2.0)), conditioning(tiny, 1) + conditioning(tiny, 3)
+    shared = sample(tiny, guided, positive=combined)
+    no_sharing()
+    assert relative(shared, sample(tiny, guided, positive=combined)) <= 1e-5
+    assert not torch.equal(shared, sample(tiny, model, positive=combined))
+
+
+def test_what_the_first_blocks_returned_is_not_kept_after_the_run(tiny, model, monkeypatch):
+    """It is as large as the latent is wide in the network, and must not wait for the garbage collector."""
+    made, init = [], Prefixes.__init__
+    monkeypatch.setattr(Prefixes, "__init__", lambda self: made.append(self) or init(self))
+    sample(tiny, attach(model, EntropyGuidance(block=2)))
+    assert [prefixes._kept for prefixes in made] == [{}]
+
+
+def test_what_another_copy_of_the_network_kept_is_of_no_use(tiny, model):
+    """On several GPUs each has its own."""
+    blocks, others = (adapter_of(model).blocks(copy.deepcopy(network_of(model)))[:1] for _ in range(2))
+    prefixes, key = Prefixes(), "prompt"
+    forward = Forward(Step(0, 1, 1.0, 0.0, 1.0), Grid(3, 4, 4, 48), (Branch.COND,), (0,), conditionings=(key,))
+    prefixes.keep(blocks, forward, (0,))
+    prefixes._kept[1, key][blocks[0].module] = torch.ones(1, 48, 128)
+    with ExitStack() as undo:
+        assert prefixes.resume(blocks, forward, undo) and not prefixes.resume(others, forward, undo)
+
+
+@pytest.mark.parametrize("cfg", [1.0, 4.0])
+def test_a_cache_that_skips_steps_keeps_the_models_own_prediction(tiny, model, cfg):
+    """What EasyCache repeats is the prompt's own prediction of the step before, not the edited one."""
+    seen = []
+    cached = EasyCacheNode.execute(model, 1.0, 0.0, 1.0, False).result[0]
+    for scale in (1e-9, 0.0):
+        watched = attach(cached, EntropyGuidance(block=1, scale=scale))
+        watched.set_model_sampler_post_cfg_function(lambda args: seen.append(args["cond_denoised"]) or args["denoised"])
+        sample(tiny, watched, cfg=cfg, steps=8)
+    assert all(relative(guided, plain) < 1e-5 for guided, plain in zip(seen[:8], seen[8:], strict=True))
+
+
+def test_a_block_without_the_asked_attention_is_refused(tiny, model):
+    """Some blocks of AnimateDiff have no attention within frames; which, is only known in the run."""
+    only = EntropyGuidance(block=1, where=Where(blocks=frozenset({0, 2})))
+    with pytest.raises(TemporalAttentionError, match="block 1, which has none"):
+        sample(tiny, attach(model, only))
 
 
 def test_rescaling_brings_the_spread_back(tiny, model):

@@ -5,11 +5,17 @@ import torch
 from families import sample, tiny_networks
 from found import strong, techniques
 from inside import only_inside_blocks
+from test_frame_texts import synopsis
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from pack.py.core.intervention import Intervention
 from pack.py.host.attach import attach
+from pack.py.techniques.entropy_edit import EntropyEdit
+from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
 from pack.py.techniques.estimator import NAMES, Estimator
+from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
+from pack.py.techniques.tar import SCALES, TemporalAttentionRegularization
+from pack.py.techniques.vsp import VideoSynopsisPrompting
 
 WAITING = {
     *(f"torch.Tensor.{name}" for name in ("item", "tolist", "numpy", "cpu", "__bool__", "__int__", "__float__", "__index__")),
@@ -37,12 +43,13 @@ class Nosy(Intervention):
         return call if call.q.abs().max() > 0 else call.edit(q=call.k)
 
 
-def waits(technique):
+def waits(*chain, **options):
+    """What the host would wait for inside the blocks of a run."""
     tiny = tiny_networks()["wan_t2v"]
     with torch.inference_mode():
         model, mode = tiny.load(), Waits()
         with only_inside_blocks(model, mode):
-            sample(tiny, attach(model, technique), steps=2)
+            sample(tiny, attach(model, *chain), steps=2, **options)
     return mode.found
 
 
@@ -51,6 +58,35 @@ def waits(technique):
 def test_nothing_waits_inside_the_blocks(technique, estimator):
     settings = {"estimator": Estimator(estimator, rows=2)} if "estimator" in technique.__dataclass_fields__ else {}
     assert waits(strong(technique, **settings)) == []
+
+
+def test_nor_where_frames_read_their_own_texts(tiny):
+    assert waits(VideoSynopsisPrompting(transition=1.0), positive=synopsis(tiny, [1, 5])) == []
+
+
+def test_nor_in_an_edit(caplog):
+    """Rows 0 and 1 are a pair; the first step measures."""
+    caplog.set_level("INFO", logger="temporal_attention")
+    assert waits(EntropyEdit(), batch=2) == [] and "takes the source's patterns" in caplog.text
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_nor_in_extra_predictions(rule):
+    assert waits(EntropyGuidance(block=1, rule=rule)) == []
+
+
+@pytest.mark.parametrize("alpha", [UNIFORM, 0.5, IDENTITY])
+def test_nor_with_a_perturbed_pattern(alpha):
+    assert waits(AttentionPerturbation(alpha=alpha)) == []
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_nor_with_any_scale_of_a_band(scale):
+    assert waits(TemporalAttentionRegularization(scale=scale)) == []
+
+
+def test_nor_with_all_techniques_in_one_run(tiny):
+    assert waits(*map(strong, techniques()), positive=synopsis(tiny, [1, 5]), batch=2) == []
 
 
 def test_the_check_would_find_a_wait():

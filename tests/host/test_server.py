@@ -15,9 +15,9 @@ from tools.client import Client, PromptError
 from tools.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = json.loads((ROOT / "example_workflows" / "api" / "homeostasis_demo.json").read_text())
+DEMO = json.loads((ROOT / "example_workflows" / "api" / "Spectral Transport Homeostasis.json").read_text())
 STH, TRACE, BASELINE, TREATED = "5", "6", "7", "8"
-HEATMAP, REPORT, CLIPS = "17", "20", "21"
+HEATMAP, REPORT, CLIPS = "18", "21", "13"
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_every_node_is_registered_and_the_log_is_clean(server):
 def test_the_demo_workflow_from_start_to_end(client):
     outputs, _ = run(client, demo())
     assert outputs[CLIPS][:4] == b"RIFF", "animated WEBP"
-    for node in ("17", "18", "19"):
+    for node in ("18", "19", "20"):
         assert outputs[node][:8] == b"\x89PNG\r\n\x1a\n"
     assert not np.array_equal(*both(outputs[CLIPS])), "the treated clip differs from the baseline"
     report = outputs[REPORT]
@@ -85,9 +85,9 @@ def test_a_second_run_is_cached_and_shows_the_same(client):
 def test_a_new_view_of_a_cached_run_draws_that_run(client):
     first, _ = run(client, demo())
     run(client, demo(n8={"seed": 99}))
-    third, cached = run(client, demo(n13={"quantity": "gamma"}))
+    third, cached = run(client, demo(n14={"quantity": "gamma"}))
     assert third[HEATMAP] != first[HEATMAP] and third[REPORT] == first[REPORT]
-    assert "13" not in cached
+    assert "14" not in cached
 
 
 def test_two_samplers_on_one_traced_model_get_their_own_pictures(client):
@@ -106,14 +106,15 @@ def test_a_trace_survives_that_the_host_forgets_its_node(client):
     prompt = demo(n8={"seed": 5})
     first, _ = run(client, prompt)
     prompt["again"] = prompt[TRACE]
-    prompt["16"]["inputs"]["trace"] = ["again", 1]
+    prompt["17"]["inputs"]["trace"] = ["again", 1]
     second, cached = run(client, prompt)
     assert TREATED in cached and second[REPORT] == first[REPORT]
 
 
 def test_tau_0_gives_the_baseline_s_very_pixels(client):
-    neutral, _ = run(client, demo(n5={"tau": 0.0}, n12={"scale_by": 1.0}))
-    treated, _ = run(client, demo(n12={"scale_by": 1.0}))
+    exact = {"n12": {"scale_by": 1.0}, "n13": {"lossless": True}}
+    neutral, _ = run(client, demo(n5={"tau": 0.0}, **exact))
+    treated, _ = run(client, demo(**exact))
     assert np.array_equal(*both(neutral[CLIPS]))
     assert not np.array_equal(*both(treated[CLIPS]))
 
@@ -125,7 +126,7 @@ def test_tau_0_gives_the_baseline_s_very_pixels(client):
         ({"n5": {"blocks": "0-40"}}, "from 0 to 5"),
         ({"n5": {"start_percent": 0.9, "end_percent": 0.1}}, "start <= end"),
         ({"n6": {"blocks": "7"}}, "from 0 to 5"),
-        ({"n15": {"steps": "50"}}, "steps 0-19"),
+        ({"n16": {"steps": "50"}}, "steps 0-19"),
     ],
 )
 def test_bad_input_is_explained_and_harms_nothing_else(client, change, said):

@@ -48,8 +48,8 @@ def technique_of(model):
 
 def test_auto_is_wide_and_weak_on_a_dit(model):
     patched, said = TAR(model=model)
-    assert technique_of(patched) == TemporalAttentionRegularization(strength=0.3, sigma=0.5)
-    assert said == "strength 0.3 of the row max, sigma 0.5 of the frames"
+    assert technique_of(patched) == TemporalAttentionRegularization(strength=0.1, sigma=0.25)
+    assert said == "strength 0.1 of the row max, sigma 0.25 of the frames"
 
 
 def test_auto_is_the_paper_at_the_widest_level_on_temporal_layers(svd):
@@ -65,9 +65,9 @@ def test_strength_multiplies_the_preset_and_what_is_given_overrides_it(model):
         start_percent=0.1, end_percent=0.7, blocks="1-2", branch="uncond only",
     )  # fmt: skip
     tar = technique_of(patched)
-    assert (tar.strength, tar.sigma, tar.sigma_unit, tar.scale) == (-0.15, 3.0, "latent frames", "row max - row mean")
+    assert (tar.strength, tar.sigma, tar.sigma_unit, tar.scale) == (-0.05, 3.0, "latent frames", "row max - row mean")
     assert (tar.window.start, tar.window.end, tar.where.blocks, tar.branch) == (0.1, 0.7, {1, 2}, Branch.UNCOND)
-    assert tar.similarity is similarity and said == "strength -0.15 of the row max - row mean, similarity by hand"
+    assert tar.similarity is similarity and said == "strength -0.05 of the row max - row mean, similarity by hand"
 
 
 def test_levels_that_a_dit_does_not_have_are_refused(model):

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Grid
-from pack.py.core.frame_text import FrameText, TextLayout
+from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.frame_text import FrameText, RowText, TextLayout
+from pack.py.core.joint_text import JointText, biases, factors
 from pack.py.maths.text_mixture import Mixture, mixed, mixture
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 
@@ -104,10 +105,45 @@ def test_segments_cover_the_sequence_and_keep_frames_apart(start, after):
 
 
 def test_texts_of_a_row():
-    layout = TextLayout((), length=4, own=3)
-    assert layout.tokens(2) == slice(8, 12)
-    assert layout.texts(FrameText((), ()), 8) == [slice(0, 4), slice(4, 8)]
+    row = RowText(FrameText((), ()), (0, 4, 6))
+    layout = TextLayout((), own=3)
+    assert [row.tokens(n) for n in (0, 1)] == [slice(0, 4), slice(4, 6)]
+    assert layout.texts(row, 8) == [slice(0, 4), slice(4, 6), slice(6, 8)]
     assert layout.texts(None, 8) == [slice(0, 3), slice(3, 8)] and layout.texts(None, 3) == [slice(0, 3)]
+
+
+def dense_joint_bias(row, frames, spatial, tokens, start, before, after):
+    """Naive: log-weights of texts for every pair of tokens of a sequence before, video, after."""
+    length = before + frames * spatial + after
+    bias = np.zeros((length, length))
+    for token in range(tokens):
+        number = next(n for n in range(len(row.edges) - 1) if row.edges[n] <= token < row.edges[n + 1])
+        for query in range(length):
+            if before <= query < before + frames * spatial:
+                first, share = row.plan.mixtures[row.plan.of_frame[(query - before) // spatial]]
+                weight = {first: 1 - share, first + 1: share}.get(number, 0.0)
+                bias[query, start + token] = math.log(weight) if weight else -100
+            elif start <= query < start + tokens:
+                other = query - start
+                bias[query, start + token] = 0.0 if row.edges[number] <= other < row.edges[number + 1] else -100
+            else:  # other tokens: the frames' mean weight
+                bias[query, start + token] = math.log((1.75 / 3, 1.25 / 3)[number])
+    return bias
+
+
+@pytest.mark.parametrize("before,after,start", [(9, 0, 0), (11, 0, 2), (0, 9, 12)], ids=["text first", "something, text", "last"])
+def test_joint_factors_multiply_out_to_the_definition(before, after, start):
+    frames, spatial, tokens = 3, 4, 9
+    plan = FrameText.of([Mixture(0, 0.0), Mixture(0, 0.25), Mixture(1, 0.0)])
+    row = RowText(plan, (0, 5, 9))
+    grid = Grid(frames, 2, 2, tokens=before + 12 + after, start=before)
+    layout = TextLayout((row,), own=tokens, joint=JointText(start, (factors(row, torch.device("cpu")),)))
+    forward = Forward(Step(0, 1, 1.0, 0.0, 1.0), grid, (Branch.COND,), (0,), text=layout)
+    q = torch.zeros(1, 1, grid.tokens, 8)
+    call = Attention(Site(0, 1, "joint"), forward, q, q, q, None, 1.0, lambda call: call.q, (0,))
+    (bias,) = biases(call, layout.joint)
+    expected = dense_joint_bias(row, frames, spatial, tokens, start, before, after)
+    np.testing.assert_allclose((bias.queries @ bias.keys.mT)[0, 0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("settings", [{"transition": -0.1}, {"transition": 1.1}, {"interpolation": "cubic"}])

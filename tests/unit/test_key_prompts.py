@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.key_places import key_places
+from pack.py.core.key_places import Placement, key_places
 from pack.py.core.key_prompts import KeyPrompt, Place, format_key_prompts, parse_key_prompts
 
 
@@ -147,3 +147,5 @@ def test_what_lies_past_the_end_is_moved_and_named():
 def test_fps_must_be_a_number_above_0(fps):
     with pytest.raises(TemporalAttentionError, match="more than 0 frames a second"):
         key_places(parse_key_prompts("a"), 9, 4, fps)
+    with pytest.raises(TemporalAttentionError, match="more than 0 frames a second"):
+        Placement(parse_key_prompts("a"), 4, fps)

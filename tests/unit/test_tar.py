@@ -109,7 +109,7 @@ def test_every_key_of_a_frame_gets_its_frames_share_and_text_gets_nothing(layout
     wanted = np.zeros((2, 2, grid.tokens, grid.tokens))
     for i, s, j, t in np.ndindex(5, 4, 5, 4):
         wanted[:, :, grid.start + i * 4 + s, grid.start + j * 4 + t] = 0.6 * height[:, :, i, s] * band[i, j]
-    assert np.abs(added(call, TemporalAttentionRegularization(strength=0.6, scale=scale)) - wanted).max() < 1e-5
+    assert np.abs(added(call, TemporalAttentionRegularization(strength=0.6, sigma=0.5, scale=scale)) - wanted).max() < 1e-5
 
 
 def test_beside_text_the_video_keeps_its_share_where_the_band_is_flat():
@@ -206,7 +206,7 @@ def test_after_sth_the_band_follows_the_changed_scores_and_before_it_stays_as_it
 
 def test_defaults_are_those_of_a_dit_and_act_early():
     tar = TemporalAttentionRegularization()
-    assert (tar.strength, tar.sigma, tar.sigma_unit, tar.window) == (0.3, 0.5, "share of frames", Window(0.0, 0.56))
+    assert (tar.strength, tar.sigma, tar.sigma_unit, tar.window) == (0.1, 0.25, "share of frames", Window(0.0, 0.56))
     assert tar.window.contains(replace(STEP, progress=0.56)) and not tar.window.contains(replace(STEP, progress=0.6))
 
 

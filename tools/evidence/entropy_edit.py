@@ -32,7 +32,8 @@ def pairs() -> list[tuple[str, str, str]]:
 
 def edited(lab: Lab, source: str, target: str, seed: int, share: float) -> torch.Tensor:
     """The target's clip [33, 64, 64, 3]."""
-    guider = EditGuider(attach(lab.model, EntropyEdit(share=share)), share > 0, None)
+    technique = EntropyEdit(share=share)
+    guider = EditGuider(attach(lab.model, technique), technique if technique.acts() else None, None)
     guider.set_prompts(lab.text(source), lab.text(target), lab.text(""), GUIDANCE)
     return lab.guided_videos(guider, [seed])[0]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,9 +63,9 @@ def noises(seeds: Sequence[int]) -> Tensor:
     return torch.stack([torch.randn(LATENT, generator=torch.manual_seed(seed)) for seed in seeds])
 
 
-def interval(values: Sequence[float]) -> tuple[float, float, float]:
+def interval(values: Iterable[float]) -> tuple[float, float, float]:
     """Mean and the 95 % bootstrap interval of values that are one a clip; a clip without the value (NaN) is left out."""
-    known = np.asarray(values, float)
+    known = np.asarray(list(values), float)
     known = known[np.isfinite(known)]
     if len(known) < 2 or np.ptp(known) == 0:
         return (float(known.mean()),) * 3 if len(known) else (float("nan"),) * 3
@@ -73,7 +73,7 @@ def interval(values: Sequence[float]) -> tuple[float, float, float]:
     return float(known.mean()), *map(float, found.confidence_interval)
 
 
-def cell(values: Sequence[float], unit: Callable[[float], str] = "{:.2f}".format) -> str:
+def cell(values: Iterable[float], unit: Callable[[float], str] = "{:.2f}".format) -> str:
     """Mean (lower to upper end of its interval)."""
     mean, low, high = map(unit, interval(values))
     return f"{mean} ({low} to {high})"

@@ -20,4 +20,6 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
     return patches(x, (network.patch_size_t or 1, network.patch_size, network.patch_size))
 
 
-ADAPTER = Adapter("CogVideoX", frozenset({"CogVideoXTransformer3DModel"}), blocks, grid, video_last)
+ADAPTER = Adapter(
+    "CogVideoX", frozenset({"CogVideoXTransformer3DModel"}), blocks, grid, video_last, words=lambda network, kwargs, grid: 0
+)

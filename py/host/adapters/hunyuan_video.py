@@ -5,10 +5,12 @@ Token order: text, then [reference latent] video. The refiner of the text is lef
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from ...core.events import Grid, Site
-from ..families import Adapter, BlockSites, is_video, patches
+from ..families import Adapter, Attentions, BlockSites, is_video, patches
 from ..tokens import first_of, sequence, video_last
 
 STREAM = sequence(video_last)
@@ -29,8 +31,31 @@ def _block(block: nn.Module, index: int, count: int, output) -> BlockSites:
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
     """The video's tokens; the same network class serves images, which have no time."""
-    return patches(x, network.patch_size) if is_video(x) else None
+    return replace(patches(x, network.patch_size), text=_before_text(network, kwargs)) if is_video(x) else None
+
+
+def _before_text(network: nn.Module, kwargs: dict) -> int:
+    """Tokens of 1.5 that stand before the prompt: those of an image, and the glyphs."""
+    image, glyphs = kwargs.get("clip_fea"), kwargs.get("txt_byt5")
+    counts_glyphs = glyphs is not None and network.byt5_in is not None and network.cond_type_embedding is not None
+    return (0 if image is None else image.shape[1]) + (glyphs.shape[1] if counts_glyphs else 0)
+
+
+def texts(network: nn.Module) -> tuple[Attentions, ...]:
+    """The refiner of the text."""
+    refiners = list(network.txt_in.individual_token_refiner.blocks)
+    return tuple((block, (Site(i, len(refiners), "text", "text"),)) for i, block in enumerate(refiners))
+
+
+def words(network: nn.Module, kwargs: dict, grid: Grid) -> int:
+    """Behind what the text encoder did not make: the image and, in 1.5, the glyphs."""
+    image, glyphs = kwargs.get("clip_fea"), kwargs.get("txt_byt5")
+    before = image.shape[1] if image is not None and network.vision_in is not None else 0
+    first = network.cond_type_embedding is not None and network.byt5_in is not None and glyphs is not None
+    return before + (glyphs.shape[1] if first else 0)
 
 
 LEFT_ALONE = "the refiner of the text; images"
-ADAPTER = Adapter("HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone=LEFT_ALONE)
+ADAPTER = Adapter(
+    "HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone=LEFT_ALONE, texts=texts, words=words
+)

@@ -20,4 +20,6 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
     return patches(x, (1, network.patch_size, network.patch_size))
 
 
-ADAPTER = Adapter("Mochi", frozenset({"AsymmDiTJoint"}), blocks, grid, video_first)
+ADAPTER = Adapter(
+    "Mochi", frozenset({"AsymmDiTJoint"}), blocks, grid, video_first, words=lambda network, kwargs, grid: grid.alone.tokens
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import comfy.model_patcher
 import comfy.samplers
@@ -16,16 +17,18 @@ from torch import Tensor, nn
 from ...core.errors import TemporalAttentionError
 from ...core.events import CallNotes, Forward
 from ...core.intervention import Observer
+from ...core.latent import Loss
 from ...core.pipeline import Pipeline, active
 from ..families import unwrapped
 from ..forward import ForwardScope
-from ..sampling import KEY, Sampling
+from ..key import KEY
 from .checkpoint import Checkpointed, Taps, replaced
 from .conditioning import constant, saveable
 from .host_paths import differentiable_host
 from .weights import differentiable_weights
 
-Loss = Callable[[list[CallNotes]], Tensor]
+if TYPE_CHECKING:
+    from ..sampling import Sampling
 
 
 def latent_gradient(

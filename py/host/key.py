@@ -1,0 +1,3 @@
+"""The name under which everything of the pack is kept in a MODEL's options."""
+
+KEY = "temporal_attention"

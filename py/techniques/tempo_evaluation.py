@@ -1,0 +1,62 @@
+"""The losses of one evaluation of TempoControl, sample by sample, over all network calls that it takes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core.events import CallNotes
+from ..core.timed_words import TimedWords
+from ..maths.tempo_losses import TempoLosses, tempo_losses
+
+MEASURES = ("correlation", "magnitude", "entropy", "mass_ratio")
+
+
+class Evaluation:
+    """Collects what each network call of an evaluation tells: one, or one for each context window.
+
+    Args:
+        words: the phrases and their masks.
+        latent_frames: of the whole video.
+        samples: how many there are in the batch.
+        mass_weight, entropy_weight: lambda 1 and 2.
+    """
+
+    def __init__(self, words: TimedWords, latent_frames: int, samples: int, mass_weight: float, entropy_weight: float):
+        self._words, self._frames, self._samples = words, latent_frames, samples
+        self._weights = mass_weight, entropy_weight
+        self._found: list[tuple[tuple[int, ...], TempoLosses, Tensor]] = []
+
+    def loss(self, calls: list[CallNotes]) -> Tensor:
+        """The sum of the losses of all samples in one network call; the pattern is averaged over its blocks."""
+        notes = [note for call in calls for note in call.notes if note.name == "words"]
+        attention = torch.stack([note.value for note in notes]).mean(0)
+        forward = calls[0].forward
+        masks = self._words.masks(self._frames, attention.shape[2], forward.frames).to(attention.device)
+        losses = tempo_losses(attention, masks)
+        total = losses.total(*self._weights)
+        self._found.append((tuple(forward.samples[row] for row in notes[0].rows), losses, total.detach()))
+        return total.sum()
+
+    @property
+    def values(self) -> dict[str, np.ndarray]:
+        """loss [samples]; correlation (NaN for a mask without a change), magnitude, entropy, mass_ratio [samples, phrases]."""
+        gathered = defaultdict(lambda: [[] for _ in range(self._samples)])
+        for samples, losses, total in self._found:
+            known = torch.where(losses.timed, losses.correlation.detach(), torch.nan)
+            columns = {name: getattr(losses, name).detach() for name in MEASURES} | {"correlation": known, "loss": total}
+            for name, column in columns.items():
+                for sample, value in zip(samples, column.float().cpu().numpy(), strict=True):
+                    gathered[name][sample].append(value)
+        return {name: np.stack([np.mean(parts, axis=0) for parts in rows]) for name, rows in gathered.items()}
+
+    def satisfied(self, correlation: float, mass_ratio: float | None) -> list[bool]:
+        """Which samples have enough in every network call."""
+        enough = [True] * self._samples
+        for samples, losses, _ in self._found:
+            for sample, good in zip(samples, losses.satisfied(correlation, mass_ratio).tolist(), strict=True):
+                enough[sample] &= good
+        return enough

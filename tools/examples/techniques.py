@@ -1,0 +1,142 @@
+"""Examples: one a technique that changes attention or activations, and one with several of them."""
+
+from tools.examples.demo import Demo
+from tools.examples.recipe import Recipe
+
+MASSIVE_CHANNEL = "121"  # the demo model's channel that stands out most
+
+
+def homeostasis() -> Recipe:
+    demo = Demo(
+        "Spectral Transport Homeostasis",
+        "## Spectral Transport Homeostasis (STH)\n"
+        "The same seed without and with STH, on the built-in demo model.\n\n"
+        "**Look at**\n"
+        "- *Tension before*: red is where a block mixes its frames too much, blue where it keeps them apart.\n"
+        "- *Tension reduction*: what STH took away. Lower *tau* to 0 and it is empty, and both clips are the same.\n"
+        "- *Report*: on how many calls, steps and blocks it acted.\n\n"
+        "**With your model:** put your loader in place of *Load Demo Model* and begin with tau 0.2.",
+    )
+    demo.group("2. STH, watched")
+    sth = demo.add("TA_SpectralTransportHomeostasis", model=demo.model, tau=1.0, layer_weight="flat", step_weight="flat")
+    traced = demo.add("TA_TraceAttention", model=sth[0])
+    demo.group("3. The same seed twice")
+    plain, treated = demo.sample("Baseline", demo.model), demo.sample("With STH", traced[0])
+    demo.baseline_and("STH", plain, treated)
+    demo.group("4. What happened inside")
+    seen = {"trace": traced[1], "samples": treated}
+    before = demo.add("TA_TensionHeatmap", "Tension before", quantity="tension before", **seen)
+    reduction = demo.add("TA_TensionHeatmap", "Tension reduction", quantity="tension reduction", **seen)
+    frames = demo.add("TA_FrameAttention", **seen)
+    info = demo.add("TA_TraceInfo", **seen)
+    demo.save(before[0], "Save tension heatmap", "tension_heatmap")
+    demo.save(reduction[0], "Save tension reduction", "tension_reduction")
+    demo.save(frames[0], "Save frame attention", "frame_attention")
+    demo.text_view(info[0], "Report")
+    return demo.recipe
+
+
+def steering() -> Recipe:
+    demo = Demo(
+        "Structured Activation Steering",
+        "## Structured Activation Steering (STAS)\n"
+        "First look for massive activations, then lift them at the first latent frame and at the borders of the others.\n\n"
+        "**Look at**\n"
+        "- *Massive activations*: a table of the channels that stand out, and the charts beside it.\n"
+        f"- Here they are not massive: this model is too narrow (channel {MASSIVE_CHANNEL} is 14 times the others, 50 "
+        "times is massive). So its number is typed into *channels*, and the effect is small.\n\n"
+        "**With your model:** Wan 2.1 1.3B, Wan 2.2 5B and CogVideoX-5B need no detector: empty *channels* and the published "
+        "ones are taken. For others connect the report's *profile* to STAS and empty *channels*.",
+    )
+    demo.group("2. Find the massive channels")
+    watched = demo.add("TA_MassiveActivations", model=demo.model)
+    plain = demo.sample("Baseline", watched[0])
+    seen = {"trace": watched[1], "samples": plain}
+    report = demo.add("TA_MassiveActivationReport", **seen)
+    demo.text_view(report[0], "Massive activations")
+    demo.add("TA_MassiveActivationChart", "Channels over tokens", **seen)
+    demo.add("TA_MassiveActivationChart", "One channel along the tokens", picture="one channel along the tokens", **seen)
+    demo.group("3. Steer them")
+    stas = demo.add("TA_StructuredActivationSteering", model=demo.model, channels=MASSIVE_CHANNEL)
+    demo.text_view(stas[1], "What is steered")
+    treated = demo.sample("With STAS", stas[0])
+    demo.baseline_and("STAS", plain, treated)
+    return demo.recipe
+
+
+def regularization() -> Recipe:
+    demo = Demo(
+        "Temporal Attention Regularization",
+        "## Temporal Attention Regularization (TAR)\n"
+        "Ties near frames together and sets far ones free, so that more happens in the clip.\n\n"
+        "**Look at**\n"
+        "- *Regularization Matrix*: what is added between each two latent frames, before anything is sampled.\n"
+        "- *Before* and *after*: how much each frame attends to each other one. After, the band around the diagonal is "
+        "brighter.\n\n"
+        "**Change:** *strength* 0 gives the baseline's very pixels, below 0 calms the video, 2 is too much.",
+    )
+    demo.group("2. TAR, watched")
+    tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model)
+    demo.add("TA_RegularizationMatrix", model=tar[0], frames=9)
+    demo.text_view(tar[1], "What acts")
+    traced = demo.add("TA_TraceAttention", model=tar[0])
+    demo.group("3. The same seed twice")
+    plain, treated = demo.sample("Baseline", demo.model), demo.sample("With TAR", traced[0])
+    demo.baseline_and("TAR", plain, treated)
+    demo.group("4. Attention between frames")
+    seen = {"trace": traced[1], "samples": treated, "blocks": "0, 2, 4", "steps": "0, 5, 10"}
+    for when in ("before", "after"):
+        demo.add("TA_FrameAttention", f"Frame attention {when}", when=when, **seen)
+    return demo.recipe
+
+
+def entropy_guidance() -> Recipe:
+    demo = Demo(
+        "Entropy Guidance",
+        "## Entropy Guidance (IE-Adapt)\n"
+        "Measures how spread out the attention of each block is, and guides away from what the model predicts when the block "
+        "of highest entropy only looks at itself.\n\n"
+        "**Look at**\n"
+        "- The bars of *Entropy Profile*: the highest one is the block that is used; its number goes from there into "
+        "*Entropy Guidance*.\n"
+        "- The right clip: a cleaner shape. More *scale* overcooks it and stills the motion; 0 is the baseline.\n\n"
+        "**Alone:** leave *block* at -1 and the node measures by itself, in the first quarter of the run.",
+    )
+    demo.group("2. Which block?")
+    traced = demo.add("TA_TraceAttention", model=demo.model)
+    plain = demo.sample("Baseline", traced[0])
+    profile = demo.add("TA_EntropyProfile", trace=traced[1], samples=plain)
+    demo.add("PreviewImage", "Entropy over the steps", images=profile[1])
+    demo.text_view(profile[2], "Entropies")
+    demo.group("3. Guide with it")
+    guided = demo.add("TA_EntropyGuidance", model=demo.model, scale=0.5, block=profile[3])
+    demo.baseline_and("guidance", plain, demo.sample("With Entropy Guidance", guided[0]))
+    return demo.recipe
+
+
+def stacked() -> Recipe:
+    demo = Demo(
+        "Several techniques at once",
+        "## Several techniques at once\n"
+        "Every node gives a MODEL, so they are put in a row and act in that order.\n\n"
+        "**Look at**\n"
+        "- *What acted*: each technique, on how many calls, steps and blocks, and what was passed through.\n"
+        "- Bypass a node (Ctrl+B) and run again to see what it does in the company of the others.\n\n"
+        "**Order:** techniques that change the same attention act one after the other; *Trace Attention* sees them all, "
+        "wherever it stands.",
+    )
+    demo.group("2. Techniques in a row")
+    sth = demo.add("TA_SpectralTransportHomeostasis", model=demo.model)
+    tar = demo.add("TA_TemporalAttentionRegularization", model=sth[0], strength=0.5)
+    stas = demo.add("TA_StructuredActivationSteering", model=tar[0], channels=MASSIVE_CHANNEL)
+    guided = demo.add("TA_EntropyGuidance", model=stas[0], scale=0.25)
+    traced = demo.add("TA_TraceAttention", model=guided[0])
+    demo.group("3. The same seed twice")
+    plain, treated = demo.sample("Baseline", demo.model), demo.sample("With all", traced[0])
+    demo.baseline_and("all", plain, treated)
+    demo.group("4. What happened inside")
+    seen = {"trace": traced[1], "samples": treated}
+    info = demo.add("TA_TraceInfo", **seen)
+    demo.text_view(info[0], "What acted")
+    demo.add("TA_FrameAttention", "Frame attention after all", when="after", **seen)
+    return demo.recipe
