@@ -24,7 +24,6 @@ from .lab import BATCH, PAGES, Lab, Page
 
 CLIPS, TAU = 2 * BATCH, 1.0
 IMAGES = PAGES.parent / "images"
-COLOURS = 128
 SHOWN = {"A": LIGHT, "C": LIGHT, "D": LIGHT, "H": DARK}
 
 
@@ -47,11 +46,11 @@ def videos(lab: Lab) -> TraceSet:
 
 
 def picture(letter: str, traces: TraceSet) -> str:
-    """Draws a figure into docs/images with few colours, so that it stays small; returns the Markdown that shows it."""
+    """Draws a figure into docs/images; returns the Markdown that shows it."""
     draw = {name[0]: figure for name, figure in PLOTS.items()} | {"D": schedule}
     pixels = (draw[letter](traces, Look(SHOWN[letter]))[0] * 255).round().byte().numpy()
     name = f"tension_{letter.lower()}.png"
-    Image.fromarray(pixels).quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
+    Image.fromarray(pixels).save(IMAGES / name, optimize=True)
     return f"![figure {letter}](../images/{name})"
 
 
