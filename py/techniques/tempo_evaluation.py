@@ -33,7 +33,7 @@ class Evaluation:
     def loss(self, calls: list[CallNotes]) -> Tensor:
         """The sum of the losses of all samples in one network call; the pattern is averaged over its blocks."""
         notes = [note for call in calls for note in call.notes if note.name == "words"]
-        attention = torch.stack([note.value for note in notes]).mean(0)
+        attention = torch.stack([note.value.flatten(3) for note in notes]).mean(0)
         forward = calls[0].forward
         masks = self._words.masks(self._frames, attention.shape[2], forward.frames).to(attention.device)
         losses = tempo_losses(attention, masks)
