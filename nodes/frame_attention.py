@@ -5,9 +5,12 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..py.views.matrices import frame_matrices
+from ..py.views.matrix_cells import matrix_cells
+from ..py.views.matrix_film import frame_matrix_film
 from . import _inputs as shared
 
-WHEN = ("before", "after")
+WHEN = {"before": "as the model made it", "after": "after the edits"}
+SIDE_BY_SIDE, FILM = "side by side", "film"
 
 
 class FrameAttentionNode(io.ComfyNode):
@@ -41,24 +44,45 @@ class FrameAttentionNode(io.ComfyNode):
                 io.Combo.Input(
                     "when",
                     options=list(WHEN),
-                    default=WHEN[0],
+                    default="before",
                     tooltip="before: as the model made it. after: what the kernel received once all techniques had acted.",
                 ),
                 shared.branch_input("Draw"),
+                io.Combo.Input(
+                    "layout",
+                    options=[SIDE_BY_SIDE, FILM],
+                    default=SIDE_BY_SIDE,
+                    optional=True,
+                    tooltip="side by side: one picture, a column a step. film: a picture for each step with the matrices of at "
+                    "most 12 blocks; save it as a video.",
+                ),
+                shared.Trace.Input(
+                    "baseline", optional=True, tooltip="Another run of the same length: draws what changed, trace minus baseline."
+                ),
+                io.Latent.Input(
+                    "baseline_samples", optional=True, tooltip="The latent of the baseline's sampler. A loaded trace needs none."
+                ),
             ],
-            outputs=[io.Image.Output(display_name="image", tooltip="The matrices on one colour scale, 1024 pixels wide.")],
+            outputs=[
+                io.Image.Output(
+                    display_name="image",
+                    tooltip="The matrices on one colour scale, 1024 pixels wide; a batch where it is a film.",
+                )
+            ],
         )
 
     @classmethod
-    def execute(cls, trace, blocks, steps, when, branch, samples=None) -> io.NodeOutput:
-        """Draws the run that returned `samples`."""
+    def execute(
+        cls, trace, blocks, steps, when, branch, samples=None, layout=SIDE_BY_SIDE, baseline=None, baseline_samples=None
+    ) -> io.NodeOutput:
+        """Draws the run that returned `samples`, or what changed between it and its baseline."""
         found = shared.frame_attention_run(trace, samples)
-        image = frame_matrices(
-            found.trace,
-            shared.numbers(blocks, "block numbers"),
-            shared.numbers(steps, "step numbers"),
-            shared.BRANCHES[branch],
-            when == "after",
-            shared.provenance(found),
-        )
+        chosen = shared.numbers(blocks, "block numbers"), shared.numbers(steps, "step numbers"), shared.BRANCHES[branch]
+        cells = matrix_cells(found.trace, *chosen, when == "after")
+        what, note = f"Frame attention {WHEN[when]}", shared.provenance(found)
+        if baseline is not None:
+            other = shared.frame_attention_run(baseline, baseline_samples)
+            cells = cells.minus(matrix_cells(other.trace, *chosen, when == "after"))
+            what, note = f"{what}, trace minus baseline", note or shared.provenance(other)
+        image = (frame_matrix_film if layout == FILM else frame_matrices)(cells, f"{what}{note}")
         return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))

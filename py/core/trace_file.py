@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 
 from .events import Branch, Site, Step
 from .files import BROKEN, Format
+from .latent import Iteration
 from .trace import Record, Trace
 
 FORMAT = Format("temporal_attention_trace", 1, "a trace", "Run the sampler again and save its trace.")
@@ -26,6 +27,7 @@ def save(trace: Trace, path: Path) -> None:
         "family": trace.family,
         "blocks": trace.blocks,
         "report": trace.report,
+        "iterations": [_as_json(iteration) for iteration in trace.iterations],
         "facts": dict(trace.facts),
         "steps": [asdict(step) for step in steps],
         "sites": [asdict(site) for site in sites],
@@ -58,7 +60,27 @@ def _restored(facts: dict, arrays: dict[str, np.ndarray]) -> Trace:
     ]
     if any(site.block >= int(facts["blocks"]) for site in sites):
         raise ValueError("a block outside the network")
-    return Trace(str(facts["family"]), int(facts["blocks"]), records, tuple(facts["report"]), dict(facts["facts"]))
+    iterations = tuple(map(_iteration, facts["iterations"]))
+    return Trace(
+        str(facts["family"]),
+        int(facts["blocks"]),
+        records,
+        report=tuple(facts["report"]),
+        iterations=iterations,
+        facts=dict(facts["facts"]),
+    )
+
+
+def _as_json(iteration: Iteration) -> dict[str, object]:
+    values = {name: np.asarray(value).tolist() for name, value in iteration.values.items()}
+    return {**{f.name: getattr(iteration, f.name) for f in fields(iteration)}, "step": asdict(iteration.step), "values": values}
+
+
+def _iteration(saved: dict) -> Iteration:
+    values = {name: np.asarray(value, np.float32) for name, value in saved["values"].items()}
+    return Iteration(
+        Step(**saved["step"]), saved["number"], saved["most"], tuple(saved["phrases"]), values, tuple(saved["running"])
+    )
 
 
 def _stacked(records: list[Record]) -> tuple[list[str], dict[str, np.ndarray]]:

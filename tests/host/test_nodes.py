@@ -37,7 +37,8 @@ NODES = load_pack()
 
 def defaults(node, **given):
     """The values a fresh node in the editor has."""
-    return {i.id: given.pop(i.id) if i.id in given else i.default for i in node.define_schema().inputs}
+    wanted = [i for i in node.define_schema().inputs if i.id in given or hasattr(i, "default")]
+    return {i.id: given[i.id] if i.id in given else i.default for i in wanted}
 
 
 def run(node, **given):

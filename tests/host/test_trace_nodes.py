@@ -13,11 +13,13 @@ from pack.nodes.save_trace import SaveTraceNode
 from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode
 from pack.nodes.tension_dashboard import TensionDashboardNode
 from pack.nodes.tension_heatmap import TensionHeatmapNode
+from pack.nodes.tension_plots import TensionPlotsNode
 from pack.nodes.tension_statistics import TensionStatisticsNode
 from pack.nodes.trace_attention import TraceAttentionNode
 from pack.nodes.trace_info import TraceInfoNode
 from pack.nodes.trace_set import TraceSetNode
 from pack.py.core.errors import TemporalAttentionError
+from pack.py.views.tension.plots import PLOTS
 
 
 def run(node, **given):
@@ -66,6 +68,16 @@ def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
         "latent: ",
     ):
         assert part in facts, facts
+
+
+def test_frame_attention_draws_films_and_changes(traced):
+    (trace, samples), (baseline, baseline_samples) = traced["sth"], traced["plain"]
+    given = {"trace": trace, "samples": samples, "when": "after"}
+    (film,) = run(FrameAttentionNode, **given, layout="film")
+    assert film.shape[0] == 3 and film.shape[2:] == (1024, 3)
+    (drawn,) = run(FrameAttentionNode, **given)
+    (changed,) = run(FrameAttentionNode, **given, baseline=baseline, baseline_samples=baseline_samples)
+    assert changed.shape[0] == 1 and not torch.equal(drawn, changed)
 
 
 def test_without_a_number_the_newest_is_loaded(traced, folders):
@@ -139,6 +151,18 @@ def test_a_set_changes_when_a_trace_is_saved(saved, traced):
 def test_patterns_without_traces_are_refused(saved, saved_as, said):
     with pytest.raises(TemporalAttentionError, match=said):
         run(TraceSetNode, saved=saved_as)
+
+
+def test_plots_of_a_run_a_pair_and_a_set(saved, traced, folders):
+    videos, _ = run(TraceSetNode, saved="sth_*", saved_baselines="plain_*")
+    (trace, samples), (baseline, baseline_samples) = traced["sth"], traced["plain"]
+    pair = {"trace": trace, "samples": samples, "baseline": baseline, "baseline_samples": baseline_samples}
+    for figure in PLOTS:
+        (image,) = run(TensionPlotsNode, trace=videos, figure=figure)
+        assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
+    (light,), (dark,) = (run(TensionPlotsNode, **pair, theme=theme) for theme in ("light", "dark"))
+    assert light.median() > 0.9 and dark.median() < 0.1 and list((folders / "temp").iterdir())
+    run(TensionPlotsNode, trace=trace, samples=samples)
 
 
 def test_statistics_and_dashboard_of_a_run_a_pair_and_a_set(saved, traced):

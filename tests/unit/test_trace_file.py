@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from pack.py.core import trace_file
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Site, Step
+from pack.py.core.latent import Iteration
 from pack.py.core.trace import Record, Trace
 
 FACTS = {"sampler": "sample_euler", "seed": 7, "cfg": 4.5, "techniques": ["STH(tau=1.0)"]}
@@ -34,7 +35,9 @@ def mixed():
                     values["gamma"] = random.random((), np.float32)
                 records.append(record(step, block, branch, values, "joint" if block else "self", (3, 4, 5, 6), sample=step))
     records.append(record(3, 1, COND, {"entropy": np.array([0.1, np.nan], np.float32)}, "cross"))
-    return Trace("Tiny", 40, records, ("STH acted on 3 calls",), FACTS)
+    values = {"loss": np.array([0.25, np.nan], np.float32), "correlation": np.array([[0.5, 1.5]], np.float32)}
+    iterations = (Iteration(records[0].step, 2, 10, ("red circle", "dog"), values, (True, False)),)
+    return Trace("Tiny", 40, records, ("STH acted on 3 calls",), iterations, FACTS)
 
 
 def same(one, other):
@@ -46,10 +49,15 @@ def same(one, other):
             np.testing.assert_array_equal(a.values[name], b.values[name])
     for name in ("family", "blocks", "report", "facts"):
         assert getattr(one, name) == getattr(other, name), name
+    for a, b in zip(one.iterations, other.iterations, strict=True):
+        for name in ("step", "number", "most", "phrases", "running"):
+            assert getattr(a, name) == getattr(b, name), name
+        for name in {*a.values, *b.values}:
+            np.testing.assert_array_equal(a.values[name], b.values[name], strict=True)
 
 
 @pytest.mark.parametrize(
-    "trace", [mixed(), Trace("Tiny", 2), replace(mixed(), facts={}, report=())], ids=["mixed", "empty", "bare"]
+    "trace", [mixed(), Trace("Tiny", 2), replace(mixed(), facts={}, report=(), iterations=())], ids=["mixed", "empty", "bare"]
 )
 def test_a_saved_trace_comes_back(tmp_path, trace):
     path = tmp_path / "folder" / "my run.safetensors"

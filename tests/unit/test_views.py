@@ -10,7 +10,8 @@ from events import COND, STEP, UNCOND
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Site, Step
 from pack.py.core.trace import Record, Trace
-from pack.py.views import figure, heatmap, matrices, quantities, report
+from pack.py.views import figure, heatmap, matrices, matrix_film, quantities, report
+from pack.py.views.matrix_cells import matrix_cells as cells
 
 
 def record(block, step, branch=COND, blocks=4, frames=5, gamma=1.2, seed=0):
@@ -39,7 +40,7 @@ def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
     kept = []
     to_image = figure.to_image
-    for module in (heatmap, matrices):
+    for module in (heatmap, matrices, matrix_film):
         monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
     return kept
 
@@ -116,21 +117,74 @@ def test_a_quantity_that_nobody_recorded_says_so(drawings):
 
 @pytest.mark.parametrize("blocks,steps", [({1}, {2}), ({0, 1, 2}, {0, 1}), (None, None), ({3}, None)])
 def test_matrices_are_readable(blocks, steps, drawings):
-    image = matrices.frame_matrices(trace(blocks=20, steps=20), blocks, steps, None, after=False)
+    image = matrices.frame_matrices(cells(trace(blocks=20, steps=20), blocks, steps, None, after=False), "Frame attention")
     assert image.shape[2:] == (1024, 3)
     check_readable(drawings[0])
 
 
 def test_matrices_show_the_mean_over_branches(drawings):
     drawn = trace()
-    matrices.frame_matrices(drawn, {1}, {2}, None, after=True)
+    matrices.frame_matrices(cells(drawn, {1}, {2}, None, after=True), "Frame attention")
     expected = np.mean([r.values["after.frames"] for r in drawn.select(None, {2}, {1})], axis=0)
     np.testing.assert_allclose(drawings[0].axes[0].images[0].get_array(), expected, rtol=1e-6)
 
 
+def test_changed_matrices_are_the_difference_with_colours_centred_at_no_change(drawings):
+    one, other = trace(), trace(seed=1)
+    change = cells(one, None, None, COND, False).minus(cells(other, {1, 2, 9}, {2, 3}, COND, False))
+    assert (change.blocks, change.steps) == ((1, 2), (2, 3))
+    expected = one.select(COND, {3}, {2})[0].values["frames"] - other.select(COND, {3}, {2})[0].values["frames"]
+    np.testing.assert_allclose(change.values[1, 1], expected, rtol=1e-6)
+    matrices.frame_matrices(change, "Change")
+    low, high = drawings[0].axes[0].images[0].get_clim()
+    assert low == -high == -np.abs(change.values).max()
+    check_readable(drawings[0])
+    nothing = cells(one, None, None, None, True)
+    matrices.frame_matrices(nothing.minus(nothing), "Change")
+
+
+def test_runs_without_common_steps_or_of_other_length_have_no_difference():
+    whole = cells(trace(), None, None, None, False)
+    for other in (cells(trace(), None, {5}, None, False), cells(trace(frames=4), None, None, None, False)):
+        with pytest.raises(TemporalAttentionError, match="two runs of the same length"):
+            cells(trace(), None, {0}, None, False).minus(other)
+    assert whole.minus(whole).values.any() == np.False_
+
+
+@pytest.mark.parametrize("blocks,frames", [(1, 2), (3, 5), (6, 21), (40, 9)])
+def test_a_film_has_a_picture_a_step_and_only_the_matrices_move(blocks, frames, drawings):
+    drawn = trace(blocks, 3, frames=frames)
+    film = matrix_film.frame_matrix_film(cells(drawn, None, None, COND, False), "Frame attention as the model made it")
+    assert film.shape[0] == 3 and film.shape[2:] == (1024, 3)
+    check_readable(drawings[-1])
+    axes = drawings[-1].axes[0]
+    width, height = drawings[-1].canvas.get_width_height()
+    names = [(t.get_text(), t.get_window_extent(drawings[-1].canvas.get_renderer())) for t in axes.texts]
+    assert len(names) == min(blocks, 12) and all(0 <= b.x0 and b.x1 <= width and b.y1 <= height for _, b in names)
+    for name, box in names:
+        inside = axes.transData.inverted().transform(box.get_points())
+        values = axes.images[0].get_array()
+        rows = slice(max(int(np.ceil(inside[:, 1].min())), 0), int(np.floor(inside[:, 1].max())) + 1)
+        columns = slice(int(np.ceil(max(inside[0, 0], 0))), int(np.floor(inside[1, 0])) + 1)
+        assert (values[rows, columns] > 1).all(), f"{name} lies on a matrix"
+    moved = (film[0] != film[1]).any(-1)
+    legend = moved[:, int(axes.get_window_extent().x1) + 10 :]
+    assert not legend[40:].any() and not moved[:40, :200].any(), "the colour bar or the title moved"
+
+
+def test_a_film_shows_each_step_on_one_scale(drawings):
+    drawn = trace()
+    found = cells(drawn, {1}, None, COND, False)
+    film = matrix_film.frame_matrix_film(found, "Frame attention")
+    assert film.shape[0] == 6
+    shown = drawings[-1].axes[0].images[0]
+    np.testing.assert_allclose(shown.get_array()[-5:], drawn.select(COND, {5}, {1})[0].values["frames"], rtol=1e-6)
+    assert shown.get_clim() == (0, found.values.max())
+
+
 def test_matrices_of_blocks_that_were_not_recorded_raise():
     with pytest.raises(TemporalAttentionError, match="blocks 0-3 and steps 0-5"):
-        matrices.frame_matrices(trace(), {9}, None, None, after=False)
+        cells(trace(), {9}, None, None, after=False)
 
 
 def test_the_report_names_what_matters():

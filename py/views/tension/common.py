@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,25 +11,27 @@ import numpy as np
 
 from ...core.errors import TemporalAttentionError
 from ...core.trace_set import TraceSet, Video
-from ...measures.paired import FEWEST_VIDEOS, compared
+from ...measures.paired import BETTER, FEWEST_VIDEOS, compared
 from ...measures.tension_statistics import ACTIVE, DEPTH
 from ..figure import LIGHT, Theme, figure
 
 BETTER_MAP = "BrBG"  # brown = worse, green-blue = better; told apart without red and green
+LONGEST_LINE = 138  # letters of small print
 METRICS = ("H_vN", "H_row", "Gini", "self-retention", "cross-frame mass", "effective rank")
 LABELS = {
     "T": "Spectral Tension T",
     "|T|": "|T|",
     "H_row": "row entropy H_row",
-    "H_vN": "von Neumann entropy H_vN",
+    "H_vN": "entropy H_vN",
     "self-retention": "self-retention",
     "cross-frame mass": "cross-frame mass",
     "effective rank": "effective rank of A",
     "Gini": "Gini of the rows",
-    "leading share": "leading eigenvalue share",
+    "leading share": "leading eigenvalue",
     "head spread": "spread of T over heads",
-    "balance": "future-past balance b",
+    "balance": "balance b of each video",
 }
+NO_SENSE = {"balance": "to the future"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def _small_print(traces: TraceSet, look: Look, calls: str, pairs: bool) -> str:
     first, count = traces.videos[0], len(traces.videos)
     videos = f"{count} video{'s' if count > 1 else ''}"
     against = "; each call against itself before the edits" if traces.own_baseline else "; against baseline runs"
-    return f"{first.family}, {first.blocks} blocks; {videos}{against if pairs else ''}; {calls}{look.note}"
+    said = f"{first.family}, {first.blocks} blocks; {videos}{against if pairs else ''}; {calls}{look.note}"
+    return textwrap.fill(said, LONGEST_LINE)
 
 
 def active_calls(traces: TraceSet, look: Look) -> str:
@@ -89,7 +93,7 @@ def need_gamma(traces: TraceSet) -> None:
         )
 
 
-def deep_calls(traces: TraceSet, look: Look) -> str:
+def deep_calls(look: Look) -> str:
     """Which blocks count as deep, for the small print."""
     return f"blocks at depth {look.depth:.0%} and deeper"
 
@@ -128,7 +132,7 @@ def heading(axes, text: str, look: Look, small: str = "") -> None:
     axes.set_title(f"{text}\n{small}" if small else text, fontsize=8, color=look.theme.muted)
 
 
-def few_ticks(axes, x: int = 4, y: int = 4) -> None:
+def few_ticks(axes, x: int = 5, y: int = 5) -> None:
     """At most so many intervals on each axis: room for small panels."""
     axes.locator_params(axis="x", nbins=x)
     axes.locator_params(axis="y", nbins=y)
@@ -144,34 +148,35 @@ def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]], bins: int = 4
     axes.set_ylabel("share of calls")
 
 
-def paired_scatter(axes, baseline: np.ndarray, treated: np.ndarray, better: int, name: str, look: Look) -> None:
+def paired_scatter(axes, baseline: np.ndarray, treated: np.ndarray, name: str, look: Look) -> None:
     """A point a video over the line of no change, with the sign test of its differences."""
+    better = BETTER[name]
     known = np.isfinite(baseline) & np.isfinite(treated)
     low, high = _limits(np.concatenate([baseline[known], treated[known]]))
     axes.axline((low, low), slope=1, color=look.theme.line, linewidth=0.8, linestyle="--")
     axes.scatter(baseline[known], treated[known], s=18, color=look.theme.single, alpha=0.8, linewidths=0)
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="baseline", ylabel="treated")
-    few_ticks(axes)
-    heading(axes, name, look, said(better * (treated - baseline)))
+    few_ticks(axes, 3)
+    sense = f"{LABELS[name]} ({'higher' if better > 0 else 'lower'} is better)"
+    sense = LABELS[name] if name in NO_SENSE else sense
+    heading(axes, sense, look, said(better * (treated - baseline), NO_SENSE.get(name, "improved")))
 
 
-def said(differences: np.ndarray) -> str:
+def said(differences: np.ndarray, verb: str = "improved") -> str:
     """How many videos improved and how sure that is, in a few words."""
     found = compared(differences)
     if found.videos < FEWEST_VIDEOS:
-        return f"{found.improved}/{found.changed} improved, too few for a p"
-    p = "no change" if found.sign_p is None else f"p < 0.001, d {found.d:+.2f}" if found.sign_p < 0.001 else _p(found)
-    return f"{found.improved}/{found.changed} improved, {p}"
-
-
-def _p(found) -> str:
-    return f"p {found.sign_p:.2g}, d {found.d:+.2f}"
+        return f"{found.improved}/{found.changed} {verb}, too few for a p"
+    if found.sign_p is None:
+        return "no change in any video"
+    p = "< 0.001" if found.sign_p < 0.001 else f"{found.sign_p:.2g}"
+    return f"{found.improved}/{found.changed} {verb}, p {p}, d {found.d:+.2f}"
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
-    """A range around all values with some room."""
+    """A range around all values with some room, never so narrow that its ticks need many digits."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
-    room = 0.08 * (high - low) or 0.01
+    room = max(0.08 * (high - low), 0.05 * max(abs(low), abs(high))) or 0.01
     return low - room, high + room
 
 
