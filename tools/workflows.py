@@ -34,7 +34,7 @@ PREVIEWS = {
     "KSampler": LIVE,
     "SamplerCustom": LIVE,
     "SamplerCustomAdvanced": LIVE,
-    "LoadVideo": LIVE,
+    "LoadVideo": (320, 340),
     "PreviewAny": TEXT,
     "PreviewImage": PICTURE,
     "SaveImage": PICTURE,

@@ -59,8 +59,8 @@ def real_video() -> Recipe:
         "**Look at**\n"
         "- left: your video; middle: what comes back when nothing is edited; right: the edit.\n"
         "- If the middle one is not your video, the prompt does not fit it, or *steps* are too few.\n\n"
-        f"The inversion climbs {TO_NOISE:.0%} of the noise schedule (*denoise* of *Sigmas*): lower keeps more of the video, higher "
-        "lets more change. The demo model can change the background so; with another colour or shape it loses the place.",
+        f"The inversion climbs {TO_NOISE:.0%} of the noise schedule (*denoise* of *Sigmas*): lower keeps more of the video, "
+        "higher lets more change. The demo model can change the background so; another colour or shape loses its place.",
         empty_latent=False,
     )
     target = demo.text("a red circle moves left on a gray background", "Prompt of the target")
