@@ -8,11 +8,14 @@ from comfy_api.latest import io, ui
 
 from ..py.core.curves import Clip
 from ..py.core.errors import TemporalAttentionError
+from ..py.core.store import Found
 from ..py.core.tempo import Tempo
+from ..py.techniques.word_record import WordRecorder
 from ..py.views.tempo_chart import tempo_chart
 from . import _inputs as shared
 
 Socket = io.Custom("TA_TEMPO")
+TRACER = "TempoControl"
 
 log = logging.getLogger("temporal_attention")
 
@@ -71,6 +74,13 @@ def shown(cls, tempo: Tempo, fps: float, clip: Clip) -> io.NodeOutput:
         log.warning("Schedule of %s.", said)
     image = tempo_chart(tempo, clip, fps)
     return io.NodeOutput(tempo, image, ui=ui.PreviewImage(image, cls=cls))
+
+
+def optimised_run(trace, samples: dict) -> Found:
+    """The run behind the trace of TempoControl. Raises TemporalAttentionError for the trace of another node."""
+    if not isinstance(trace, WordRecorder):
+        raise TemporalAttentionError(f"the trace of {TRACER}", "that of another node", f"Connect the trace output of {TRACER}.")
+    return shared.traced_run(trace, samples, TRACER)
 
 
 def drawn_clip(frames: int, compression: int, samples: dict | None) -> Clip:

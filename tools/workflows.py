@@ -28,9 +28,13 @@ PICTURES = ROOT / "output" / "workflows"
 PACK = "temporal-attention"  # its name in the registry
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
-# Width of nodes that show something, and the height that it takes.
-PICTURE, CLIP, TEXT = (460, 340), (560, 260), (460, 220)
+# Width of nodes that show something, and the height that it takes: the live preview of samplers, for one.
+PICTURE, CLIP, TEXT, LIVE = (460, 340), (560, 260), (460, 220), (320, 240)
 PREVIEWS = {
+    "KSampler": LIVE,
+    "SamplerCustom": LIVE,
+    "SamplerCustomAdvanced": LIVE,
+    "LoadVideo": LIVE,
     "PreviewAny": TEXT,
     "PreviewImage": PICTURE,
     "SaveImage": PICTURE,

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Branch, Forward, Note
-from ..core.intervention import Intervention, Observer, Where, Window, finite
+from ..core.events import Branch, Forward
+from ..core.intervention import Intervention, Where, Window, finite
 from ..core.latent import Iteration, LatentStep
 from ..core.timed_words import TimedWords
 from ..maths.tempo_losses import ENTROPY_WEIGHT, MASS_WEIGHT
 from .tempo_evaluation import Evaluation
-from .word_maps import KINDS, reads_text, word_maps
+from .word_maps import KINDS
+from .word_record import WordRecorder
 
 log = logging.getLogger("temporal_attention")
 
@@ -95,7 +96,7 @@ class TempoControl(Intervention):
         """One evaluation of all samples, and an update of those that need one."""
         found = Evaluation(self.words, latent.video[2], len(samples), self.mass_weight, self.entropy_weight)
         x = torch.cat([sample.x for sample in samples])
-        tap = _Tap(words=self.words, where=self.where)
+        tap = WordRecorder(words=self.words, where=self.where)
         gradient = latent.gradient(x, tap, found.loss, self.words.context, self.keep_attention)
         enough = found.satisfied(self.stop_correlation, self.stop_ratio)
         usable = torch.isfinite(gradient).flatten(1).all(1).tolist()
@@ -109,17 +110,6 @@ class TempoControl(Intervention):
             elif sample.running:
                 sample.advance(gradient[index : index + 1], enough[index])
         return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Tap(Observer):
-    """Notes the maps from which the losses are made."""
-
-    words: TimedWords
-    branch: Branch | None = Branch.COND
-
-    def seen(self, call: Attention, edited: Attention) -> list[Note]:
-        return [Note("words", call.rows, word_maps(edited, self.words.positions))] if reads_text(call) else []
 
 
 class _Sample:

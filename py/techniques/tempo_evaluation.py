@@ -33,7 +33,7 @@ class Evaluation:
     def loss(self, calls: list[CallNotes]) -> Tensor:
         """The sum of the losses of all samples in one network call; the pattern is averaged over its blocks."""
         notes = [note for call in calls for note in call.notes if note.name == "words"]
-        attention = torch.stack([note.value for note in notes]).mean(0)
+        attention = torch.stack([note.value.flatten(3) for note in notes]).mean(0)
         forward = calls[0].forward
         masks = self._words.masks(self._frames, attention.shape[2], forward.frames).to(attention.device)
         losses = tempo_losses(attention, masks)
@@ -43,11 +43,12 @@ class Evaluation:
 
     @property
     def values(self) -> dict[str, np.ndarray]:
-        """loss [samples]; correlation (NaN for a mask without a change), magnitude, entropy, mass_ratio [samples, phrases]."""
+        """loss [samples]; correlation, magnitude, entropy, mass_ratio [samples, phrases], NaN where the mask has none."""
         gathered = defaultdict(lambda: [[] for _ in range(self._samples)])
         for samples, losses, total in self._found:
-            known = torch.where(losses.timed, losses.correlation.detach(), torch.nan)
-            columns = {name: getattr(losses, name).detach() for name in MEASURES} | {"correlation": known, "loss": total}
+            columns = {name: getattr(losses, name).detach() for name in MEASURES} | {"loss": total}
+            for name, judged in (("correlation", losses.timed), ("mass_ratio", losses.contrasted)):
+                columns[name] = torch.where(judged, columns[name], torch.nan)
             for name, column in columns.items():
                 for sample, value in zip(samples, column.float().cpu().numpy(), strict=True):
                     gathered[name][sample].append(value)

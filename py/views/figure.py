@@ -66,8 +66,8 @@ THEMES = {"light": LIGHT, "dark": DARK}
 
 
 @contextmanager
-def figure(height: float, title: str, layout: str = "constrained", theme: Theme = LIGHT) -> Iterator:
-    """A matplotlib Figure 1024 pixels wide and `height` inches high, in the pack's style, with a title.
+def figure(height: float, title: str, layout: str = "constrained", theme: Theme = LIGHT, width: float = WIDTH) -> Iterator:
+    """A matplotlib Figure `height` inches high in the pack's style, with a title; 1024 pixels wide, or `width` inches.
 
     `layout` is matplotlib's: "constrained", or "compressed" for axes of fixed aspect.
     """
@@ -75,7 +75,7 @@ def figure(height: float, title: str, layout: str = "constrained", theme: Theme 
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({**STYLE, **theme.settings}):
-        drawing = Figure(figsize=(WIDTH, height), dpi=DOTS_PER_INCH, layout=layout)
+        drawing = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout)
         drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
         yield drawing
 

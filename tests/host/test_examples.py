@@ -49,10 +49,10 @@ def test_the_template_browser_shows_them(server):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_files_are_those_of_the_recipe(name, known):
-    """Fails when a node has changed since: `python dev.py workflows` makes them anew."""
-    assert read(name, FOLDER / "api") == RECIPES[name].filled(known)
+    stale = "a node or the recipe has changed: run `python dev.py workflows`"
+    assert read(name, FOLDER / "api") == RECIPES[name].filled(known), stale
     notes = [node["widgets_values"][0] for node in read(name)["nodes"] if node["type"] == "MarkdownNote"]
-    assert notes == [RECIPES[name].note]
+    assert notes == [RECIPES[name].note], stale
 
 
 @pytest.mark.parametrize("name", RECIPES)

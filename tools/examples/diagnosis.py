@@ -15,7 +15,7 @@ def perturbation() -> Recipe:
         "It costs two predictions a block, no whole videos.",
     )
     demo.group("2. One block by hand")
-    perturbed = demo.add("TA_AttentionPerturbation", model=demo.model, replace_by="identity", blocks="3")
+    perturbed = demo.add("TA_AttentionPerturbation", model=demo.model, replace_by="identity", blocks="0")
     plain = demo.sample("Baseline", demo.model)
     demo.baseline_and("perturbation", plain, demo.sample("With perturbation", perturbed[0]))
     demo.group("3. All blocks in turn")

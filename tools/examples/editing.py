@@ -4,7 +4,7 @@ from tools.examples.demo import SEED, Demo
 from tools.examples.recipe import Link, Recipe
 
 CFG = 3.0
-TO_NOISE = 0.9  # share of the noise schedule that the inversion climbs: at its very end nothing of the video would be left
+TO_NOISE = 0.7  # share of the noise schedule that the inversion climbs: at its very end nothing of the video would be left
 VIDEO = "your_video.mp4"
 
 
@@ -59,11 +59,11 @@ def real_video() -> Recipe:
         "**Look at**\n"
         "- left: your video; middle: what comes back when nothing is edited; right: the edit.\n"
         "- If the middle one is not your video, the prompt does not fit it, or *steps* are too few.\n\n"
-        f"The inversion ends at {TO_NOISE:.0%} of the schedule (*denoise* of the scheduler): at the very end nothing of the "
-        "video would be left.",
+        f"The inversion climbs {TO_NOISE:.0%} of the noise schedule (*denoise* of *Sigmas*): lower keeps more of the video, higher "
+        "lets more change. The demo model can change the background so; with another colour or shape it loses the place.",
         empty_latent=False,
     )
-    target = demo.text("a blue circle moves left on a white background", "Prompt of the target")
+    target = demo.text("a red circle moves left on a gray background", "Prompt of the target")
     demo.group("2. The video")
     video = demo.add("LoadVideo", file=VIDEO)
     images = demo.add("GetVideoComponents", video=video[0])
@@ -81,10 +81,10 @@ def real_video() -> Recipe:
     demo.group("4. Again, and edited")
     noise = demo.add("DisableNoise", "No noise: the video has its own")
     clips = []
-    for name, goal in (("unedited", demo.positive), ("edit", target)):
+    for name, goal, cfg in (("unedited", demo.positive, 1.0), ("edit", target, CFG)):
         guider = demo.add(
             "TA_EntropyEdit", f"Guider {name}", model=demo.model, source=demo.positive, target=goal, negative=demo.negative,
-            cfg=1.0, share=1.0,
+            cfg=cfg, share=0.5,
         )  # fmt: skip
         found = demo.add(
             "SamplerCustomAdvanced", name.capitalize(), noise=noise[0], guider=guider[0], sampler=sampler[0], sigmas=sigmas[0],
