@@ -47,11 +47,11 @@ def run(seed, tau=0.0, noise=0.0, blocks=4, steps=5, frames=6, heads=3, samples=
         for step in range(steps):
             for branch in branches:
                 for sample in range(samples):
-                    random = np.random.default_rng([seed, block, step, sample])
+                    random = np.random.default_rng([seed, block, step, sample, branches.index(branch)])
                     sharpness = 0.5 + 3 * random.random()
                     scores = sharpness * random.standard_normal((heads, frames, frames)) + 2 * np.eye(frames)
                     if noise:
-                        other = np.random.default_rng([seed, block, step, sample, int(1e6 * noise)])
+                        other = np.random.default_rng([seed, block, step, sample, branches.index(branch), int(1e6 * noise)])
                         scores = scores * np.exp(noise * other.standard_normal()) + noise * other.standard_normal(scores.shape)
                     when = Step(step, steps, 1 - step / steps, step / steps, 1 - step / steps)
                     tau_eff = tau * (block + 1) / blocks * (1 - step / steps)

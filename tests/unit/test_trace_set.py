@@ -246,4 +246,6 @@ def test_the_table_is_aligned_and_says_what_it_compares():
 
 def test_every_metric_has_a_sense():
     assert set(BETTER) == set(NAMES) - {"T"}
+    rising = {name for name, sense in BETTER.items() if sense > 0}
+    assert rising == {"self-retention", "effective rank", "Gini", "H_vN", "H_row", "balance"}, "Table 2 and figures F, G, L"
     assert isinstance(videos(1), TraceSet) and pattern(np.zeros((1, 2, 2))).sum() == 2
