@@ -108,10 +108,11 @@ def _encoded(clip, text: str) -> list:
 
 
 def _check_reads_text(model) -> None:
+    adapter = adapter_of(model)
     sites = [site for block in blocks_of(model) for _, sites in block.attentions for site in sites]
-    if not any(site.keys == "text" for site in sites):
+    if adapter.words is None and not any(site.keys == "text" for site in sites):
         raise TemporalAttentionError(
-            "a model that reads its text by cross-attention",
-            f"{adapter_of(model).family}, which does not",
-            "Use Wan, LTX, Cosmos or Kandinsky.",
+            "a model in which frames can read texts of their own",
+            f"{adapter.family}, in which they cannot",
+            "Use Wan, LTX, Cosmos, Kandinsky, HunyuanVideo, CogVideoX or Mochi.",
         )

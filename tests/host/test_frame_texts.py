@@ -144,6 +144,29 @@ def test_equal_key_prompts_are_the_plain_conditioning_in_joint_attention_too(joi
     assert relative(given, plain) <= (0.05 if name == "mochi" else 1e-5)
 
 
+class Clip:
+    """A text encoder whose embedding of a text is seeded by its length."""
+
+    def tokenize(self, text):
+        return text
+
+    def encode_from_tokens_scheduled(self, text):
+        return conditioning(tiny_networks()["wan_t2v"], len(text))
+
+
+def test_the_node_takes_models_of_joint_attention(joint):
+    _, _, model = joint
+    settings = {"transition": 0.25, "fps": 16.0, "interpolation": "linear"}
+    _, positive = VideoSynopsisPromptNode.execute(model, Clip(), "a bud\na rose", **settings).args
+    assert [options[KEY].index for _, options in positive] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["svd", "minimax_h3"])
+def test_the_node_refuses_models_whose_frames_cannot_read_texts_of_their_own(name):
+    with pytest.raises(TemporalAttentionError, match="frames can read texts of their own"):
+        VideoSynopsisPromptNode.execute(NETWORKS[name].load(), Clip(), "a bud\na rose", 0.25, 16.0, "linear")
+
+
 def weigh_by_frame(network, name, length):
     """Patches the network's attention: a dense bias weighs two texts of this length, frame f by f / (frames - 1)."""
     family = FAMILIES[type(network).__name__]
@@ -263,16 +286,6 @@ def test_of_several_nodes_on_a_model_the_last_decides(tiny, model):
     stacked = attach(model, VideoSynopsisPrompting(transition=0.0), VideoSynopsisPrompting(transition=1.0))
     results = [sample(tiny, m, steps=1, positive=synopsis(tiny, [1, 5])) for m in (last, stacked)]
     assert torch.equal(*results)
-
-
-class Clip:
-    """A text encoder whose embedding of a text is seeded by its length."""
-
-    def tokenize(self, text):
-        return text
-
-    def encode_from_tokens_scheduled(self, text):
-        return conditioning(tiny_networks()["wan_t2v"], len(text))
 
 
 def test_the_node_encodes_each_key_prompt_and_does_not_guess_the_length_of_the_video(tiny, model, caplog):
