@@ -3,6 +3,7 @@
 import comfy.samplers
 import pytest
 import torch
+from compare import relative
 from families import conditioning, empty_latent, sample, tiny_networks
 from interventions import QueryGain, Watcher
 
@@ -51,10 +52,6 @@ def edited(tiny, model, source=1, target=3, share=0.5, tokens=(7, 7), batch=1, m
 def alone(tiny, model, seed, tokens=7):
     """The latent of an ordinary run with the same noise."""
     return sample(tiny, model, steps=STEPS, positive=prompt(tiny, seed, tokens), seed=0)
-
-
-def relative(one, other):
-    return (one - other).abs().max() / other.abs().max()
 
 
 def test_without_any_block_the_target_is_a_video_of_its_own(subject):

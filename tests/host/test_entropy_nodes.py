@@ -7,8 +7,8 @@ import comfy.utils
 import folder_paths
 import pytest
 import torch
-from comfy_api.latest import io
 from families import conditioning, empty_latent, sample, tiny_networks
+from node_calls import run
 from reference_edits import edited_attention
 
 from pack.nodes._inputs import numbers, traced_run
@@ -45,12 +45,6 @@ def subject(request):
     """(tiny network, loaded MODEL)."""
     with torch.inference_mode():
         return NETWORKS[request.param], NETWORKS[request.param].load()
-
-
-def run(node, **given):
-    """The node as the host calls it: widgets have their values, optional sockets without a link are left out."""
-    widgets = {i.id: i.default for i in node.define_schema().inputs if isinstance(i, io.WidgetInput)}
-    return node.execute(**{**widgets, **given}).args
 
 
 def sweep_inputs(tiny, **more):

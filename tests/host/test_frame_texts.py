@@ -10,6 +10,7 @@ import comfy.sample
 import pytest
 import torch
 from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
+from compare import relative
 from families import conditioning, sample, tiny_networks
 from interventions import Watcher
 from reference_edits import dense, measure, over_heads
@@ -53,10 +54,6 @@ def subject(request):
     if not reads_text(model):
         pytest.skip("no cross-attention to text")
     return NETWORKS[request.param], model
-
-
-def relative(one, other):
-    return (one - other).abs().max() / other.abs().max()
 
 
 def evenly(count):

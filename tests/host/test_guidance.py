@@ -7,6 +7,7 @@ import pytest
 import torch
 from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
 from comfy_extras.nodes_easycache import EasyCacheNode
+from compare import relative
 from families import conditioning, sample, tiny_networks
 from interventions import BlockShift, QueryGain
 
@@ -36,10 +37,6 @@ def subject(request):
 def no_sharing(monkeypatch):
     """Every extra prediction runs the whole network."""
     return lambda: monkeypatch.setattr(Prefixes, "resume", lambda *_: False)
-
-
-def relative(one, other):
-    return (one - other).abs().max() / other.abs().max()
 
 
 @pytest.mark.parametrize("options", [SEPARATE, {}], ids=["same batching", "other batching"])

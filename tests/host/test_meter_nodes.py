@@ -8,7 +8,7 @@ import folder_paths
 import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
-from comfy_api.latest import io
+from node_calls import call
 
 from pack.nodes.chunk_consistency import ChunkConsistencyNode
 from pack.nodes.video_measures import VideoMeasuresNode
@@ -61,14 +61,8 @@ def bar(monkeypatch):
     return seen
 
 
-def run(node, **given):
-    """The node as the host calls it: widgets have their values, optional sockets without a link are left out."""
-    widgets = {i.id: i.default for i in node.define_schema().inputs if isinstance(i, io.WidgetInput)}
-    return node.execute(**{**widgets, **given})
-
-
 def test_similarity_by_ssim_needs_nothing_else(temporary_folder):
-    output = run(ChunkConsistencyNode, images=clips.jumping())
+    output = call(ChunkConsistencyNode, images=clips.jumping())
     report, image = output.args
     assert "13 frames, counted from 0; 4 latent frames, of 4 frames each but the first" in report and "by SSIM" in report
     assert "less alike than both pairs beside them: 3 of 3 borders" in report
@@ -80,26 +74,26 @@ def test_similarity_by_ssim_needs_nothing_else(temporary_folder):
 def test_the_latent_tells_the_compression(nested):
     latent = torch.zeros(1, 4, 3, 6, 8)
     samples = {"samples": NestedTensor([latent, torch.zeros(1, 8, 25)]) if nested else latent}
-    report = run(ChunkConsistencyNode, images=clips.jumping(compression=6, chunks=2), samples=samples).args[0]
+    report = call(ChunkConsistencyNode, images=clips.jumping(compression=6, chunks=2), samples=samples).args[0]
     assert "3 latent frames, of 6 frames each but the first" in report
     assert "less alike than both pairs beside them: 2 of 2 borders" in report
 
 
 def test_a_latent_of_another_clip_is_refused():
     with pytest.raises(TemporalAttentionError, match=r"1 \+ 4 r frames from 5 latent frames, but got 12"):
-        run(ChunkConsistencyNode, images=clips.still(12), samples={"samples": torch.zeros(1, 4, 5, 6, 8)})
+        call(ChunkConsistencyNode, images=clips.still(12), samples={"samples": torch.zeros(1, 4, 5, 6, 8)})
 
 
 def test_similarity_by_every_vision_model(named_vision):
     name, model = named_vision
     clip = clips.jumping(by=3.0)
-    report, _ = run(ChunkConsistencyNode, images=clip, clip_vision=model).args
+    report, _ = call(ChunkConsistencyNode, images=clip, clip_vision=model).args
     assert f"by {name}, in percent" in report and "3 of 3 borders" in report
     _, vectors = vision.embed(model, clip, Watch(1))
     assert vectors.shape[0] == 13 and vectors.ndim == 2 and vectors.dtype == torch.float64
     single = model.encode_image(clip[5:6], crop=False)["image_embeds"].double()
     torch.testing.assert_close(vectors[5:6], single.mean(1) if single.ndim == 3 else single, atol=1e-4, rtol=1e-4)
-    still = run(ChunkConsistencyNode, images=clips.still(), clip_vision=model).args[0]
+    still = call(ChunkConsistencyNode, images=clips.still(), clip_vision=model).args[0]
     assert "across a border: pairs 2, mean 100.000" in still
 
 
@@ -115,11 +109,11 @@ def test_a_model_that_cannot_encode_images_is_refused():
     for given in ({"clip_vision": model}, {"subject_vision": model}, {"background_vision": model}):
         node, images = (ChunkConsistencyNode, "images") if "clip_vision" in given else (VideoMeasuresNode, "before")
         with pytest.raises(TemporalAttentionError, match="CLIP, SigLIP, SigLIP 2, DINOv2, but got dinov3"):
-            run(node, **{images: clips.still()}, **given)
+            call(node, **{images: clips.still()}, **given)
 
 
 def test_one_clip():
-    output = run(VideoMeasuresNode, before=clips.flickering(0.04))
+    output = call(VideoMeasuresNode, before=clips.flickering(0.04))
     report, image = output.args
     assert "flicker                      4.000  lower is steadier" in report.splitlines()
     assert image.shape[0] == 1 and image.shape[2:] == (1024, 3) and output.ui
@@ -128,7 +122,7 @@ def test_one_clip():
 def test_two_clips_and_two_vision_models():
     clip, dino = (vision_model(CONFIGS[name]) for name in ("CLIP", "DINOv2"))
     before, after = clips.flickering(0.04), clips.still()
-    report, _ = run(VideoMeasuresNode, before=before, after=after, subject_vision=dino, background_vision=clip).args
+    report, _ = call(VideoMeasuresNode, before=before, after=after, subject_vision=dino, background_vision=clip).args
     rows = {line[:24].strip(): line[24:].split() for line in report.splitlines()}
     assert rows["flicker"][:3] == ["4.000", "0.000", "-4.000"]
     for name, model in (("subject", "DINOv2"), ("background", "CLIP")):
@@ -138,7 +132,7 @@ def test_two_clips_and_two_vision_models():
 
 def test_clips_of_different_length_are_refused():
     with pytest.raises(TemporalAttentionError, match="as many frames as before, 9, but got 8"):
-        run(VideoMeasuresNode, before=clips.still(9), after=clips.still(8))
+        call(VideoMeasuresNode, before=clips.still(9), after=clips.still(8))
 
 
 @pytest.mark.parametrize("visions", [0, 2])
@@ -147,7 +141,7 @@ def test_the_bar_runs_once_from_start_to_end(bar, two, visions):
     model = vision_model(CONFIGS["CLIP"])
     given = {"after": clips.still()} if two else {}
     given |= {"subject_vision": model, "background_vision": model} if visions else {}
-    run(VideoMeasuresNode, before=clips.still(), **given)
+    call(VideoMeasuresNode, before=clips.still(), **given)
     values = [value for value, _ in bar]
     assert values == sorted(values) and bar[-1][0] == bar[-1][1] and len({total for _, total in bar}) == 1
 
@@ -159,7 +153,7 @@ def test_an_interrupt_stops_it(node, images, with_vision):
     given = {socket: vision_model(CONFIGS["CLIP"])} if with_vision else {}
     comfy.model_management.interrupt_current_processing()
     with pytest.raises(comfy.model_management.InterruptProcessingException):
-        run(node, **{images: clips.still()}, **given)
+        call(node, **{images: clips.still()}, **given)
 
 
 def test_in_a_running_server(tmp_path):

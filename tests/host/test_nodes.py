@@ -10,6 +10,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from families import sample
+from node_calls import defaults, run
 
 from pack.nodes import _inputs as shared
 from pack.nodes.frame_attention import FrameAttentionNode
@@ -33,16 +34,6 @@ def load_pack():
 
 
 NODES = load_pack()
-
-
-def defaults(node, **given):
-    """The values a fresh node in the editor has."""
-    wanted = [i for i in node.define_schema().inputs if i.id in given or hasattr(i, "default")]
-    return {i.id: given[i.id] if i.id in given else i.default for i in wanted}
-
-
-def run(node, **given):
-    return node.execute(**defaults(node, **given)).args
 
 
 def test_every_file_in_nodes_gives_a_node():

@@ -13,6 +13,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from families import native, sample, tiny_networks
 from networks import wan
+from node_calls import run
 
 from pack.nodes.activation_probe import ActivationProbeNode
 from pack.nodes.load_massive_profile import LoadMassiveProfileNode
@@ -46,12 +47,6 @@ class BlockWatcher(Observer):
     def block_seen(self, call):
         self.log.append((call.site.block, call.forward.step.index, call.forward, call.x.clone()))
         return []
-
-
-def run(node, **given):
-    """What a fresh node in the editor returns, but for what is given; sockets that are optional stay open."""
-    values = {i.id: i.default for i in node.define_schema().inputs if hasattr(i, "default") and i.id not in given}
-    return node.execute(**values, **given).args
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import folder_paths
 import pytest
 import torch
 from families import tiny_networks
+from node_calls import run
 
 from pack.nodes.tempo_control import TempoControlNode
 from pack.nodes.tempo_report import TempoReportNode
@@ -15,11 +16,6 @@ from pack.py.core.errors import TemporalAttentionError
 from pack.py.demo import network, text, vae
 
 PROMPT = "a (red circle:1.2) moves left on a white background"
-
-
-def run(node, **given):
-    inputs = {i.id: getattr(i, "default", None) for i in node.define_schema().inputs if not i.optional}
-    return node.execute(**inputs | given).args
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
 from comfy_extras.nodes_curve import CurveEditor
+from node_calls import run
 
 from pack.nodes.audio_schedule import AudioScheduleNode
 from pack.nodes.temporal_schedule import TemporalScheduleNode
@@ -24,12 +25,6 @@ CLIP = Clip(9, 4)
 def temporary_folder(monkeypatch, tmp_path):
     monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
     return tmp_path
-
-
-def run(node, **given):
-    """(tempo, image) with defaults for what is not given."""
-    inputs = {i.id: getattr(i, "default", None) for i in node.define_schema().inputs if not i.optional}
-    return node.execute(**inputs | given).args
 
 
 def sound(*times, seconds=4.0, rate=16000):

@@ -6,6 +6,7 @@ import folder_paths
 import pytest
 import torch
 from families import sample
+from node_calls import run
 
 from pack.nodes.frame_attention import FrameAttentionNode
 from pack.nodes.load_trace import LoadTraceNode
@@ -20,12 +21,6 @@ from pack.nodes.trace_info import TraceInfoNode
 from pack.nodes.trace_set import TraceSetNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.views.tension.plots import PLOTS
-
-
-def run(node, **given):
-    """What a fresh node in the editor returns, but for what is given; optional inputs stay open."""
-    values = {i.id: i.default for i in node.define_schema().inputs if hasattr(i, "default") and i.id not in given}
-    return node.execute(**values, **given).args
 
 
 @pytest.fixture(autouse=True)

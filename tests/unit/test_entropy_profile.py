@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from drawings import keep_figures
 from events import COND, UNCOND
 from reference import double
 from test_measure_views import check
@@ -19,7 +20,7 @@ from pack.py.measures.change import Change, Pictured, change
 from pack.py.measures.sweep import GROUPS, Item, Sweep, groups, items
 from pack.py.techniques.pattern import SQUARE, identity
 from pack.py.techniques.record import FrameAttentionRecorder
-from pack.py.views import entropy_charts, figure, sweep_chart
+from pack.py.views import entropy_charts, sweep_chart
 from pack.py.views.blocks import block_list
 from pack.py.views.entropy_report import entropy_report
 from pack.py.views.sweep_report import sweep_report
@@ -31,11 +32,7 @@ FRAMES = {"h_row", "rho", "frames"}
 @pytest.fixture
 def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
-    kept = []
-    to_image = figure.to_image
-    for module in (entropy_charts, sweep_chart):
-        monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
-    return kept
+    return keep_figures(monkeypatch, entropy_charts, sweep_chart)
 
 
 def dense_output(call):

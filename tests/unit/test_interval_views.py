@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from test_views import check_readable, record, texts, trace
+from drawings import check_readable, keep_figures, texts
+from test_views import record, trace
 
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.similarity import FrameSimilarity
 from pack.py.core.trace import Trace
-from pack.py.views import figure, interval_chart, similarity_matrix
+from pack.py.views import interval_chart, similarity_matrix
 from pack.py.views.interval_chart import ATTENTION, SIMILARITY, Curve, Panel
 from pack.py.views.interval_profiles import attention_profile, profiles_by_block, similarity_profile
 
@@ -16,11 +17,7 @@ from pack.py.views.interval_profiles import attention_profile, profiles_by_block
 @pytest.fixture
 def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
-    kept = []
-    to_image = figure.to_image
-    for module in (interval_chart, similarity_matrix):
-        monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
-    return kept
+    return keep_figures(monkeypatch, interval_chart, similarity_matrix)
 
 
 def check(drawing):

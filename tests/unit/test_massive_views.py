@@ -5,14 +5,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from drawings import check_readable, keep_figures, texts
 from events import COND, UNCOND
-from test_views import check_readable, texts
 
 from pack.py.core.events import Block, CallNotes, Forward, Grid, Site, Step
 from pack.py.core.massive_trace import profile_of, records_of
 from pack.py.core.trace import Trace, to_records
 from pack.py.techniques.massive_record import MassiveActivationRecorder
-from pack.py.views import figure, massive, massive_charts, massive_values
+from pack.py.views import massive, massive_charts, massive_values
 
 CHANNEL, BLOCKS = 77, 4
 NEWEST = " (the newest traced run: no run returned this very latent)"
@@ -43,10 +43,7 @@ def of_block(run, block=2, steps=None):
 @pytest.fixture
 def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
-    kept = []
-    to_image = figure.to_image
-    monkeypatch.setattr(massive_charts, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
-    return kept
+    return keep_figures(monkeypatch, massive_charts)
 
 
 # Words

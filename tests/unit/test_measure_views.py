@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from test_views import check_readable, texts
+from drawings import check_readable, keep_figures, texts
 
 from pack.py.measures.chunks import chunk_consistency
 from pack.py.measures.video import Curve
-from pack.py.views import consistency_chart, figure, measures_chart
+from pack.py.views import consistency_chart, measures_chart
 
 NAMES = ("flicker", "motion smoothness", "dynamic degree", "subject consistency", "background consistency")
 
@@ -15,11 +15,7 @@ NAMES = ("flicker", "motion smoothness", "dynamic degree", "subject consistency"
 @pytest.fixture
 def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
-    kept = []
-    to_image = figure.to_image
-    for module in (consistency_chart, measures_chart):
-        monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
-    return kept
+    return keep_figures(monkeypatch, consistency_chart, measures_chart)
 
 
 def check(drawing):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
+from drawings import check_readable, keep_figures, texts
 from planted_traces import run
-from test_views import check_readable, texts
 
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.trace_set import joined, trace_set
@@ -28,12 +28,7 @@ MODULES = [importlib.import_module(f"{tension.__name__}.{info.name}") for info i
 @pytest.fixture
 def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
-    kept = []
-    to_image = figure.to_image
-    for module in MODULES:
-        if hasattr(module, "to_image"):
-            monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
-    return kept
+    return keep_figures(monkeypatch, *(module for module in MODULES if hasattr(module, "to_image")))
 
 
 def videos(count, tau=1.0, baseline=True, **sizes):

@@ -5,12 +5,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from drawings import check_readable, keep_figures, texts
 from events import COND, STEP, UNCOND
 
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Site, Step
 from pack.py.core.trace import Record, Trace
-from pack.py.views import figure, heatmap, matrices, matrix_film, quantities, report
+from pack.py.views import heatmap, matrices, matrix_film, quantities, report
 from pack.py.views.matrix_cells import matrix_cells as cells
 
 
@@ -38,36 +39,7 @@ def trace(blocks=4, steps=6, **options):
 @pytest.fixture
 def drawings(monkeypatch):
     """Every Figure that is drawn, kept for inspection."""
-    kept = []
-    to_image = figure.to_image
-    for module in (heatmap, matrices, matrix_film):
-        monkeypatch.setattr(module, "to_image", lambda drawing: kept.append(drawing) or to_image(drawing))
-    return kept
-
-
-def texts(drawing):
-    """(text, bounding box in pixels) of every text that is drawn: titles, labels, and the ticks inside their axes."""
-    renderer = drawing.canvas.get_renderer()
-    shown = [drawing._suptitle]
-    for axes in drawing.axes:
-        shown += [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]
-        for axis in (axes.xaxis, axes.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-            shown += [tick.label1 for tick in ticks if tick.label1.get_visible()]
-    return [(t.get_text(), t.get_window_extent(renderer)) for t in shown if t.get_text().strip()]
-
-
-def check_readable(drawing):
-    """All text is inside the picture, and no two texts overlap."""
-    width, height = drawing.canvas.get_width_height()
-    found = [(text, box) for text, box in texts(drawing) if box.width > 0]
-    for text, box in found:
-        assert -0.5 <= box.x0 and box.x1 <= width + 0.5, f"{text!r} is clipped at a side"
-        assert -0.5 <= box.y0 and box.y1 <= height + 0.5, f"{text!r} is clipped above or below"
-    for i, (one, a) in enumerate(found):
-        for other, b in found[i + 1 :]:
-            assert not a.shrunk(0.95, 0.9).overlaps(b.shrunk(0.95, 0.9)), f"{one!r} overlaps {other!r}"
+    return keep_figures(monkeypatch, heatmap, matrices, matrix_film)
 
 
 @pytest.mark.parametrize("quantity", quantities.QUANTITIES)
