@@ -32,7 +32,7 @@ def where_of(model, attention: str, blocks: frozenset[int] | None) -> Where:
     adapter, found = adapter_of(model), blocks_of(model)
     where = Where(kinds=ATTENTIONS[attention], blocks=blocks)
     where.check(len(found))
-    kinds = {site.kind for block in found for _, sites in block.attentions for site in sites}
+    kinds = {site.kind for block in found for site in block.sites}
     if not where.kinds & kinds and not adapter.foreseen:  # what is only foreseen may lack kinds; the run will say so
         raise TemporalAttentionError(
             f"a network with {attention} attention",

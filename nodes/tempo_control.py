@@ -167,7 +167,7 @@ def _words(model, clip, prompt: str, tempo: Tempo) -> TimedWords:
 
 
 def _check_reads_text(model) -> None:
-    sites = [site for block in blocks_of(model) for _, sites in block.attentions for site in sites]
+    sites = [site for block in blocks_of(model) for site in block.sites]
     if not any(site.kind == "joint" or (site.kind == "cross" and site.keys == "text") for site in sites):
         raise TemporalAttentionError(
             "a model whose video attends to text",

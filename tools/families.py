@@ -19,7 +19,6 @@ from found import techniques
 from interventions import BlockShift, FrameBias, IdentityAttention, QueryGain
 from reference_edits import edited_attention
 
-from pack.py.core.events import Site
 from pack.py.host.attach import attach
 from pack.py.host.families import Adapter, BlockSites, adapter_of, adapters, network_of
 
@@ -42,7 +41,7 @@ def row(name: str, tiny: Tiny) -> list[str]:
     plain = sample(tiny, model)
     neutral = all(torch.equal(sample(tiny, attach(model, technique.neutral())), plain) for technique in techniques())
     blocks = loaded_blocks(model)
-    sites = sum(len(found) for block in blocks for _, found in block.attentions)
+    sites = sum(len(block.sites) for block in blocks)
     differences = [f"{difference(tiny, model, edit):.0e}" for edit in EDITS]
     hooks = any(module._forward_hooks or module._forward_pre_hooks for module in network_of(model).modules())
     verdicts = ["identical" if neutral else "DIFFERS", "HOOKS" if hooks else "nothing"]
@@ -75,13 +74,10 @@ def readme_table() -> str:
     networks, rows = by_family(), [["family", "attention to", "held by the tests on", "passed through unchanged"]]
     for adapter in adapters():
         names = ", ".join(name.replace("_", " ") for name, _ in networks[adapter])
-        kinds = dict.fromkeys(KINDS.get(site.kind, site.keys) for _, blocks in networks[adapter] for site in _sites(blocks))
+        sites = [site for _, blocks in networks[adapter] for block in blocks for site in block.sites]
+        kinds = dict.fromkeys(KINDS.get(site.kind, site.keys) for site in sites)
         rows.append([adapter.family, ", ".join(kinds), names, adapter.left_alone or "nothing"])
     return table(rows)
-
-
-def _sites(blocks: tuple[BlockSites, ...]) -> list[Site]:
-    return [site for block in blocks for _, sites in block.attentions for site in sites]
 
 
 def table(rows: list[list[str]]) -> str:

@@ -36,6 +36,11 @@ class BlockSites:
     output: Output = sequence(foretold)
     levels: tuple[nn.Module, ...] = ()
 
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """All attentions of the block, in the order of their calls."""
+        return tuple(site for _, sites in self.attentions for site in sites)
+
 
 @dataclass(frozen=True)
 class ContextWindow:

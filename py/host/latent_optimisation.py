@@ -18,7 +18,7 @@ from ..core.intervention import Intervention, Observer
 from ..core.latent import Iteration, LatentStep, Loss
 from ..core.run import Run
 from ..core.timed_words import relative_difference
-from .families import BlockSites, network_of
+from .families import network_of
 from .gradients.latent import latent_gradient
 from .gradients.memory import peak_bytes
 from .hidden_size import hidden_size
@@ -84,17 +84,13 @@ class LatentOptimisation:
         model, adapter = self.guider.model_patcher, self.sampling.adapter
         network = network_of(model)
         blocks = adapter.blocks(network)
-        tapped = [number for number, block in enumerate(blocks) if _reads(tap, block)]
+        tapped = [number for number, block in enumerate(blocks) if any(map(tap.where.matches, block.sites))]
         grid = adapter.grid(network, torch.empty(self.video, device="meta"), {})
         if grid is None or not tapped:
             return "the memory it needs is not known here"
         width, dtype = hidden_size(blocks[tapped[-1]]), model.model.get_dtype_inference()
         needed = peak_bytes(1 + tapped[-1], self.video[0] * grid.tokens, width, dtype.itemsize, keep_attention)
         return f"gradients need about {needed / 2**30:.2f} GB besides the weights"
-
-
-def _reads(tap: Observer, block: BlockSites) -> bool:
-    return any(tap.where.matches(site) for _, sites in block.attentions for site in sites)
 
 
 def _within_memory(arguments: tuple) -> Tensor:

@@ -6,7 +6,7 @@ Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), sectio
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -35,12 +35,11 @@ class EntropyEdit(Intervention):
 
     share: float = 0.5
     rows: int = 64
-    entropy: PatternEntropy = field(init=False)
 
     def __post_init__(self):
         if not 0.0 <= self.share <= 1.0:
             raise TemporalAttentionError("a share of blocks from 0 to 1", f"{self.share:g}", "0.5 is the paper's.")
-        object.__setattr__(self, "entropy", PatternEntropy(self.rows))
+        PatternEntropy(self.rows)  # refuses rows that cannot be
 
     @classmethod
     def neutral(cls) -> EntropyEdit:
@@ -65,7 +64,7 @@ class EntropyEdit(Intervention):
         if not ballot.closed:
             sources = tuple(i for i in call.forward.rows(Branch.COND) if call.forward.samples[i] % 2 == 0)
             if sources:
-                ballot.note(call.forward.step.index, call.site.block, take(self.entropy.measure(call), sources))
+                ballot.note(call.forward.step.index, call.site.block, take(PatternEntropy(self.rows).measure(call), sources))
             return call
         if call.site.block not in ballot.lowest(self.share):
             return call

@@ -6,7 +6,7 @@ Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), sectio
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -71,7 +71,6 @@ class EntropyGuidance(Intervention):
     block: int | None = None
     rescale: float = 0.0
     rows: int = 64
-    entropy: PatternEntropy = field(init=False)
 
     def __post_init__(self):
         finite("scale", self.scale)
@@ -80,7 +79,7 @@ class EntropyGuidance(Intervention):
         if not 0.0 <= self.rescale <= 1.0:
             raise TemporalAttentionError("a rescale from 0 to 1", f"{self.rescale:g}", "0 leaves the result as it is.")
         object.__setattr__(self, "branch", RULES[self.rule].side)
-        object.__setattr__(self, "entropy", PatternEntropy(self.rows))
+        PatternEntropy(self.rows)  # refuses rows that cannot be
 
     @classmethod
     def neutral(cls) -> EntropyGuidance:
@@ -95,7 +94,7 @@ class EntropyGuidance(Intervention):
         """Measures the entropy of every block over the first steps."""
         ballot = self._ballot(call.forward.memory)
         if not call.forward.extra and self._measures(ballot, call.forward):
-            ballot.note(call.forward.step.index, call.site.block, self.entropy.measure(call))
+            ballot.note(call.forward.step.index, call.site.block, PatternEntropy(self.rows).measure(call))
         return call
 
     def after(self, call: Attention, out: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pack.py.host.families import blocks_of
 
 def attentions_over_the_video(model) -> int:
     """On how many attentions techniques act by default: one a block, in most families."""
-    return sum(Where().matches(site) for block in blocks_of(model) for _, sites in block.attentions for site in sites)
+    return sum(Where().matches(site) for block in blocks_of(model) for site in block.sites)
 
 
 @contextmanager

@@ -67,7 +67,7 @@ def test_blocks_are_known_before_they_are_in_the_network(subject):
     inside = adapter_of(model).blocks(network_of(model))
     assert len(before) == subject.blocks and [b.module for b in before] == [b.module for b in inside]
     assert [b.site for b in before] == [b.site for b in inside]
-    temporal = [site for block in inside for _, sites in block.attentions for site in sites if site.kind == "temporal"]
+    temporal = [site for block in inside for site in block.sites if site.kind == "temporal"]
     assert len(temporal) == 2 * subject.blocks and {len(block.module.attention_blocks) for block in inside} == {2}
     with pytest.raises(TemporalAttentionError, match=f"from 0 to {subject.blocks - 1}"):
         attach(model, QueryGain(where=Where(blocks=frozenset({subject.blocks}))))

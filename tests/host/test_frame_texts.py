@@ -31,12 +31,7 @@ LENGTH = 7
 
 def reads_text(model) -> bool:
     """Does the network read its text by cross-attention?"""
-    return any(
-        site.kind == "cross" and site.keys == "text"
-        for block in blocks_of(model)
-        for _, sites in block.attentions
-        for site in sites
-    )
+    return any(site.kind == "cross" and site.keys == "text" for block in blocks_of(model) for site in block.sites)
 
 
 @pytest.fixture(scope="module", params=[name for name in NETWORKS if name.startswith(("hunyuan", "cogvideox", "mochi"))], ids=str)

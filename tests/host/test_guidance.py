@@ -71,7 +71,7 @@ def test_the_first_blocks_are_not_run_again(subject, no_sharing):
     plain, shared = (attention_calls(tiny, m, **SEPARATE) for m in (model, guided))
     no_sharing()
     full = attention_calls(tiny, guided, **SEPARATE)
-    in_first_blocks = sum(len(sites) for block in blocks[:-1] for _, sites in block.attentions)
+    in_first_blocks = sum(len(block.sites) for block in blocks[:-1])
     one = full - plain
     assert plain in (one, 2 * one) and full - shared >= in_first_blocks
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
 from node_calls import call
+from vision_models import CONFIGS, DINO_3, vision_model
 
 from pack.nodes.chunk_consistency import ChunkConsistencyNode
 from pack.nodes.video_measures import VideoMeasuresNode
@@ -17,28 +18,6 @@ from pack.py.host import vision
 from pack.py.host.watch import Watch
 from tools.client import Client, PromptError
 from tools.server import Server
-
-CLIP = {
-    "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "num_channels": 3,
-    "image_size": 28, "patch_size": 14, "hidden_act": "quick_gelu",
-}  # fmt: skip
-DINO = CLIP | {"layer_norm_eps": 1e-6, "use_swiglu_ffn": False}
-CONFIGS = {
-    "CLIP": CLIP | {"model_type": "clip_vision_model", "projection_dim": 16},
-    "SigLIP": CLIP | {"model_type": "siglip_vision_model"},
-    "SigLIP 2": CLIP | {"model_type": "siglip2_vision_model", "num_patches": 16, "patch_size": 7},
-    "DINOv2": DINO | {"model_type": "dinov2"},
-}
-DINO_3 = DINO | {"model_type": "dinov3", "num_register_tokens": 1, "rope_theta": 100.0}
-
-
-def vision_model(config):
-    """A CLIP_VISION of the host's own class, with random weights."""
-    made = comfy.clip_vision.ClipVisionModel(config)
-    torch.manual_seed(0)
-    for parameter in made.model.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
-    return made
 
 
 @pytest.fixture(scope="module", params=CONFIGS)

@@ -9,7 +9,8 @@ import torch
 from comfy.nested_tensor import NestedTensor
 from families import conditioning, sample, tiny_networks
 from interventions import QueryGain, Watcher
-from test_meter_nodes import CONFIGS, run, vision_model
+from node_calls import call, run
+from vision_models import CONFIGS, vision_model
 
 from pack.nodes import _inputs as shared
 from pack.nodes.frame_attention import FrameAttentionNode
@@ -48,7 +49,7 @@ def video(tiny, seed=5):
 
 def traced(tiny, model, latent=None, **given):
     """(trace, latent) of Trace Video."""
-    return run(TraceVideoNode, model=model, latent=latent or video(tiny), positive=conditioning(tiny, 1), **given).args
+    return run(TraceVideoNode, model=model, latent=latent or video(tiny), positive=conditioning(tiny, 1), **given)
 
 
 def by_hand(model, latent, positive, sigma, seed):
@@ -108,9 +109,9 @@ def test_a_model_that_wants_guidance_at_1_is_still_asked_once(tiny, model):
 def test_views_draw_it_unchanged(tiny, model):
     trace, predicted = traced(tiny, attach(model, QueryGain(gain=2.0)))
     for node in (TensionHeatmapNode, FrameAttentionNode, SimilarityByIntervalNode):
-        (image,) = run(node, trace=trace, samples=predicted).args
+        (image,) = run(node, trace=trace, samples=predicted)
         assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
-    (report,) = run(TraceInfoNode, trace=trace, samples=predicted).args
+    (report,) = run(TraceInfoNode, trace=trace, samples=predicted)
     assert "QueryGain acted on 3 calls, 1 of 1 steps, blocks 0-2" in report
 
 
@@ -164,7 +165,7 @@ def test_an_interrupt_stops_it(tiny, model):
 def two_runs(tiny, model):
     """Sockets of a generated run and of a real video."""
     with torch.inference_mode():
-        watched, trace = run(TraceAttentionNode, model=attach(model, QueryGain(gain=3.0))).args
+        watched, trace = run(TraceAttentionNode, model=attach(model, QueryGain(gain=3.0)))
         real_trace, real = traced(tiny, model)
         generated = {"samples": sample(tiny, watched)}
         return {"trace": trace, "samples": generated, "other_trace": real_trace, "other_samples": real}
@@ -173,9 +174,9 @@ def two_runs(tiny, model):
 @pytest.mark.parametrize("blocks_as", ["mean of all", "each block"])
 @pytest.mark.parametrize("when", ["after", "before", "before and after"])
 def test_two_traces_and_two_similarities_in_one_chart(two_runs, blocks_as, when):
-    similarity = run(FrameSimilarityNode, images=clips.pan(1.0)).args[0]
+    similarity = run(FrameSimilarityNode, images=clips.pan(1.0))[0]
     given = {**two_runs, "similarity": similarity, "other_similarity": similarity}
-    output = run(SimilarityByIntervalNode, **given, blocks_as=blocks_as, when=when)
+    output = call(SimilarityByIntervalNode, **given, blocks_as=blocks_as, when=when)
     (image,) = output.args
     attention = 1 if blocks_as == "mean of all" else 2 * (1 + (when == "before and after"))
     assert image.shape[2:] == (1024, 3) and output.ui
@@ -183,26 +184,26 @@ def test_two_traces_and_two_similarities_in_one_chart(two_runs, blocks_as, when)
 
 
 def test_before_and_after_are_not_the_same(two_runs):
-    images = [run(SimilarityByIntervalNode, **two_runs, when=when).args[0] for when in ("after", "before")]
+    images = [run(SimilarityByIntervalNode, **two_runs, when=when)[0] for when in ("after", "before")]
     assert not torch.equal(*images)
 
 
 def test_the_chart_says_what_is_missing(two_runs):
     with pytest.raises(TemporalAttentionError, match="a trace or a similarity, but got neither"):
-        run(SimilarityByIntervalNode)
+        call(SimilarityByIntervalNode)
     with pytest.raises(TemporalAttentionError, match="the latent of the traced sampler at samples"):
-        run(SimilarityByIntervalNode, other_trace=two_runs["other_trace"])
+        call(SimilarityByIntervalNode, other_trace=two_runs["other_trace"])
     with pytest.raises(TemporalAttentionError, match="The run has blocks 0-2 and steps 0-2"):
-        run(SimilarityByIntervalNode, **two_runs, steps="7")
+        call(SimilarityByIntervalNode, **two_runs, steps="7")
 
 
 def test_similarity_by_ssim_and_by_a_vision_model():
     clip = clips.pan(2.0, frames=12)
-    by_pixels, image = run(FrameSimilarityNode, images=clip).args
+    by_pixels, image = run(FrameSimilarityNode, images=clip)
     assert by_pixels.source.startswith("SSIM of 12 frames; from -0.") and by_pixels.spacing == 1
     assert by_pixels.matrix.shape == (12, 12) and by_pixels.matrix.min() == 0 and image.shape[2:] == (1024, 3)
     model = vision_model(CONFIGS["DINOv2"])
-    by_model, _ = run(FrameSimilarityNode, images=clip, clip_vision=model, frames=5, stretch=False).args
+    by_model, _ = run(FrameSimilarityNode, images=clip, clip_vision=model, frames=5, stretch=False)
     assert by_model.source.startswith("DINOv2 of 5 frames, evenly spread over 12; from ") and by_model.spacing == 11 / 4
     vectors = model.encode_image(clip[[0, 3, 6, 8, 11]], crop=False)["image_embeds"]
     torch.testing.assert_close(by_model.matrix, pairwise_cosine(vectors).clamp(min=0), atol=1e-4, rtol=0)
@@ -213,18 +214,18 @@ def test_similarity_by_ssim_and_by_a_vision_model():
 )
 def test_a_reference_video_that_is_none_is_refused(images, said):
     with pytest.raises(TemporalAttentionError, match=said):
-        run(FrameSimilarityNode, images=images)
+        call(FrameSimilarityNode, images=images)
 
 
 def test_texts_pass_from_node_to_node():
-    (instruction,) = run(SynopsisInstructionNode, prompt="a rose opens", states=2).args
+    (instruction,) = run(SynopsisInstructionNode, prompt="a rose opens", states=2)
     assert "2 key states" in instruction and "a rose opens" in instruction
-    key_prompts, report = run(ParseSynopsisNode, answer="Sure!\n\n0s: a bud\n2 seconds: a rose").args
+    key_prompts, report = run(ParseSynopsisNode, answer="Sure!\n\n0s: a bud\n2 seconds: a rose")
     assert key_prompts == "0s: a bud\n2s: a rose" and len(parse_key_prompts(key_prompts)) == 2
     assert report == "2 key prompts, at 0s, 2s\nleft out: Sure!"
     for node, given in ((SynopsisInstructionNode, "prompt"), (ParseSynopsisNode, "answer")):
         with pytest.raises(TemporalAttentionError):
-            run(node, **{given: ""})
+            call(node, **{given: ""})
 
 
 def test_context_windows_are_those_of_a_real_run(tiny, model):

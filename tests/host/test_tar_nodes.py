@@ -9,7 +9,7 @@ import torch
 from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
 from families import sample, tiny_networks
 from interventions import Watcher
-from test_nodes import run
+from node_calls import run
 
 from pack.nodes.regularization_matrix import RegularizationMatrixNode
 from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode

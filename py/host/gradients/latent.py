@@ -144,9 +144,7 @@ class Evaluation:
         kwargs["transformer_options"]["prefetch_dynamic_vbars"] = False  # blocks do not run in the order that it foretells
         adapter = self.sampling.adapter
         blocks = adapter.blocks(scope.network)
-        tapped = [
-            block for block in blocks if any(self.tap.where.matches(site) for _, sites in block.attentions for site in sites)
-        ]
+        tapped = [block for block in blocks if any(map(self.tap.where.matches, block.sites))]
         if scope.pipeline is None or not tapped:
             raise _Left
         modules = (*(block.module for block in blocks), *adapter.beside(scope.network))
