@@ -23,7 +23,7 @@ from tools.server import Server
 
 PAGES = ROOT / "js" / "docs"
 KEPT = re.compile(r"(TA_\w+?)\.(\d+)_\d+_\.png")
-WIDEST = 100  # characters of a line of text
+WIDEST = 130  # characters of a line of text
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
 SHOWN, FRAME, GAP, LINE = 9, 92, 4, 24  # frames of a clip, pixels of a frame, between them, of a label
-COLOURS = 160
+COLOURS = 256
 INK, PAPER = "#202020", "#ffffff"
 
 
@@ -50,4 +50,4 @@ def text(words: str) -> Image.Image:
 
 def small(picture: Image.Image) -> Image.Image:
     """With a palette, as these pictures have few colours."""
-    return picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    return picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)

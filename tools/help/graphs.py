@@ -10,8 +10,9 @@ from tools.examples.recipe import Link
 from tools.examples.techniques import MASSIVE_CHANNEL
 
 SOUND = "hits.wav"
+TWO = "a yellow triangle grows and a blue square moves up on a black background"
 TIMED = "a green square stays still on a white background"
-KEY_PROMPTS = "a red circle moves left on a white background\na blue circle moves left on a white background"
+KEY_PROMPTS = "a red square moves up on a white background\na blue square moves up on a white background"
 ANSWER = """Sure! Here are the key states:
 1. **0s:** a red circle moves left on a white background
 2. **2s:** a blue circle moves left on a white background
@@ -30,11 +31,11 @@ class Graph(Demo):
         super().__init__(self.name, "", self.prompt)
 
     def clips(self, page: str, **samples: Link) -> None:
-        """Keeps the clips of these latents; their labels are the names, with spaces for underscores."""
+        """Keeps the clips of these latents; their labels are the names."""
         for label, latent in samples.items():
             frames = self.add("VAEDecode", samples=latent, vae=self.vae)
             self.picture(page, frames[0])
-            self.rows.setdefault(page, []).append(label.replace("_", " "))
+            self.rows.setdefault(page, []).append(label)
 
     def picture(self, page: str, image: Link, place: int | None = None) -> None:
         """Keeps an image; several of a page stand below each other."""
@@ -48,29 +49,49 @@ class Graph(Demo):
 
 def graphs() -> list[Graph]:
     """All of them."""
-    return [techniques(), massive(), tension(), statistics(), entropy(), tempo(), synopsis(), measures(), dynamics(), edit()]
+    return [
+        techniques(),
+        regularization(),
+        massive(),
+        tension(),
+        statistics(),
+        entropy(),
+        tempo(),
+        synopsis(),
+        measures(),
+        dynamics(),
+        edit(),
+    ]
 
 
 def techniques() -> Graph:
     graph = Graph("techniques")
     plain = graph.sample("", graph.model)
-    graph.clips("TA_LoadDemoModel", **{MOVING.replace(" ", "_"): plain})
-    two = graph.text("a yellow triangle grows and a blue square moves up on a black background", "")
-    graph.clips("TA_LoadDemoModel", a_yellow_triangle_grows_and_a_blue_square_moves_up_on_a_black_background=graph.sample("", graph.model, two))
-    tar = {strength: graph.add("TA_TemporalAttentionRegularization", model=graph.model, strength=strength) for strength in (-2, 1, 2)}
-    kept = {strength: graph.sample("", node[0]) for strength, node in tar.items()}
-    graph.clips(
-        "TA_TemporalAttentionRegularization",
-        strength_0=plain, **{"strength_-2": kept[-2], "strength_1_(default)": kept[1], "strength_2": kept[2]},
-    )  # fmt: skip
-    graph.picture("TA_RegularizationMatrix", graph.add("TA_RegularizationMatrix", model=tar[1][0], frames=9)[0])
-    for page, kind in (("identity", "identity"), ("uniform", "uniform")):
-        node = graph.add("TA_AttentionPerturbation", model=graph.model, replace_by=kind, blocks="2")
-        graph.clips("TA_AttentionPerturbation", **{f"block_2:_{page}": graph.sample("", node[0])})
+    graph.clips("TA_LoadDemoModel", **{MOVING: plain})
+    two = graph.text(TWO, "")
+    graph.clips("TA_LoadDemoModel", **{TWO: graph.sample("", graph.model, two)})
     graph.clips("TA_AttentionPerturbation", untouched=plain)
+    for kind in ("identity", "uniform"):
+        node = graph.add("TA_AttentionPerturbation", model=graph.model, replace_by=kind, blocks="2")
+        graph.clips("TA_AttentionPerturbation", **{f"block 2: {kind}": graph.sample("", node[0])})
     sweep = graph.add("TA_PerturbationSweep", model=graph.model, positive=graph.positive, negative=graph.negative,
                       latent=graph.latent, vae=graph.vae, seed=SEED, cfg=3.0)  # fmt: skip
     graph.picture("TA_PerturbationSweep", sweep[0])
+    return graph
+
+
+def regularization() -> Graph:
+    graph = Graph("regularization", "a blue circle moves right on a gray background")
+    for label, settings in {
+        "strength 0": {"strength": 0.0},
+        "strength 1 (default)": {},
+        "strength 2": {"strength": 2.0},
+        "D1 (paper), not made for this kind of model": {"preset": "D1 (paper)"},
+    }.items():
+        tar = graph.add("TA_TemporalAttentionRegularization", model=graph.model, **settings)
+        graph.clips("TA_TemporalAttentionRegularization", **{label: _run(graph, tar[0], seed=2)})
+        if not settings:
+            graph.picture("TA_RegularizationMatrix", graph.add("TA_RegularizationMatrix", model=tar[0], frames=9)[0])
     return graph
 
 
@@ -91,11 +112,13 @@ def massive() -> Graph:
     graph.words("TA_MassiveActivationReport", report[0])
     saved = graph.add("TA_SaveMassiveProfile", profile=report[1], name="demo_model")
     graph.words("TA_SaveMassiveProfile", saved[0])
-    for action, factor in (("zero", 0.0), ("amplify", 6.0)):
-        probe = graph.add("TA_ActivationProbe", model=graph.model, channels=MASSIVE_CHANNEL, blocks="2", action=action, factor=factor)
-        said = "zero" if action == "zero" else "amplify, factor 6"
-        graph.clips("TA_ActivationProbe", **{said.replace(" ", "_"): graph.sample("", probe[0])})
     graph.clips("TA_ActivationProbe", untouched=seen["samples"])
+    for action, factor in (("zero", 0.0), ("amplify", 6.0)):
+        probe = graph.add(
+            "TA_ActivationProbe", model=graph.model, channels=MASSIVE_CHANNEL, blocks="2", action=action, factor=factor
+        )
+        said = "zero" if action == "zero" else "amplify, factor 6"
+        graph.clips("TA_ActivationProbe", **{said: graph.sample("", probe[0])})
     return graph
 
 
@@ -144,19 +167,19 @@ def entropy() -> Graph:
     plain = graph.sample("", traced[0])
     profile = graph.add("TA_EntropyProfile", trace=traced[1], samples=plain)
     graph.picture("TA_EntropyProfile", profile[0])
-    runs = {"no_node,_cfg_1.5": graph.model}
+    runs = {"no node, cfg 1.5": graph.model}
     for scale in (1.0, 4.0):
         node = graph.add("TA_EntropyGuidance", model=graph.model, scale=scale, block=profile[3])
-        runs[f"scale_{scale:g}"] = node[0]
-    graph.clips("TA_EntropyGuidance", **{label: _at(graph, model, 1.5) for label, model in runs.items()})
+        runs[f"scale {scale:g}"] = node[0]
+    graph.clips("TA_EntropyGuidance", **{label: _run(graph, model, cfg=1.5) for label, model in runs.items()})
     return graph
 
 
-def _at(graph: Graph, model: Link, cfg: float) -> Link:
-    """The latent of a run at another scale of guidance."""
+def _run(graph: Graph, model: Link, positive: Link | None = None, cfg: float = 3.0, seed: int = SEED) -> Link:
+    """The latent of a run with another seed or scale of guidance."""
     return graph.add(
-        "KSampler", model=model, seed=SEED, steps=20, cfg=cfg, sampler_name="euler", scheduler="simple", positive=graph.positive,
-        negative=graph.negative, latent_image=graph.latent,
+        "KSampler", model=model, seed=seed, steps=20, cfg=cfg, sampler_name="euler", scheduler="simple",
+        positive=positive or graph.positive, negative=graph.negative, latent_image=graph.latent,
     )[0]  # fmt: skip
 
 
@@ -165,8 +188,8 @@ def tempo() -> Graph:
     schedule = graph.add("TA_TemporalSchedule", schedule="green square: 0=0, 17=1\nwhite background", fps=12.0, frames=33)
     graph.picture("TA_TemporalSchedule", schedule[1])
     control = graph.add("TA_TempoControl", model=graph.model, clip=graph.clip, tempo=schedule[0], prompt=TIMED)
-    timed = _at(graph, control[0], 1.0)
-    graph.clips("TA_TempoControl", without=_at(graph, graph.model, 1.0), **{"green_square:_0=0,_17=1": timed})
+    timed = _run(graph, control[0], cfg=1.0, seed=5)
+    graph.clips("TA_TempoControl", **{"without": _run(graph, graph.model, cfg=1.0, seed=5), "green square: 0=0, 17=1": timed})
     seen = {"trace": control[1], "samples": timed}
     graph.picture("TA_TempoReport", graph.add("TA_TempoReport", **seen)[0])
     frames = graph.decode(timed, "")
@@ -180,7 +203,10 @@ def tempo() -> Graph:
 def synopsis() -> Graph:
     graph = Graph("synopsis")
     vsp = graph.add("TA_VideoSynopsisPrompt", model=graph.model, clip=graph.clip, key_prompts=KEY_PROMPTS)
-    graph.clips("TA_VideoSynopsisPrompt", **{"a_red_circle_...,_then_a_blue_circle_...": graph.sample("", vsp[0], vsp[1])})
+    graph.clips(
+        "TA_VideoSynopsisPrompt",
+        **{"a red square moves up ..., then a blue square moves up ...": _run(graph, vsp[0], vsp[1], seed=2)},
+    )
     instruction = graph.add("TA_SynopsisInstruction", prompt="a lake from winter to spring", states=3, seconds=4.0)
     graph.words("TA_SynopsisInstruction", instruction[0])
     parsed = graph.add("TA_ParseSynopsis", answer=ANSWER)
@@ -197,7 +223,9 @@ def measures() -> Graph:
     graph.picture("TA_VideoMeasures", graph.add("TA_VideoMeasures", before=before, after=after)[1])
     graph.picture("TA_ChunkConsistency", graph.add("TA_ChunkConsistency", images=after, samples=treated)[1])
     alike = [graph.add("TA_FrameSimilarity", images=clip, stretch=False)[0] for clip in (before, after)]
-    chart = graph.add("TA_SimilarityByInterval", similarity=alike[0], other_similarity=alike[1], name="no node", other_name="TAR, strength 2")
+    chart = graph.add(
+        "TA_SimilarityByInterval", similarity=alike[0], other_similarity=alike[1], name="no node", other_name="TAR, strength 2"
+    )
     graph.picture("TA_SimilarityByInterval", chart[0])
     return graph
 
@@ -214,10 +242,16 @@ def edit() -> Graph:
     target = graph.text("a blue circle moves left on a white background", "")
     sampler, sigmas = custom_sampling(graph)
     noise = graph.add("RandomNoise", noise_seed=SEED)
-    guider = graph.add("TA_EntropyEdit", model=graph.model, source=graph.positive, target=target, negative=graph.negative, cfg=3.0, share=1.0)
-    edited = graph.add("SamplerCustomAdvanced", noise=noise[0], guider=guider[0], sampler=sampler, sigmas=sigmas, latent_image=graph.latent)
+    guider = graph.add(
+        "TA_EntropyEdit", model=graph.model, source=graph.positive, target=target, negative=graph.negative, cfg=3.0, share=1.0
+    )
+    edited = graph.add(
+        "SamplerCustomAdvanced", noise=noise[0], guider=guider[0], sampler=sampler, sigmas=sigmas, latent_image=graph.latent
+    )
     alone = graph.sample("", graph.model, target)
-    graph.clips("TA_EntropyEdit", source=graph.sample("", graph.model), target_prompt_alone=alone, **{"edit,_share_1": edited[0]})
+    graph.clips(
+        "TA_EntropyEdit", source=graph.sample("", graph.model), **{"target prompt alone": alone, "edit, share 1": edited[0]}
+    )
     return graph
 
 
