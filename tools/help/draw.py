@@ -50,4 +50,4 @@ def text(words: str) -> Image.Image:
 
 def small(picture: Image.Image) -> Image.Image:
     """With a palette, as these pictures have few colours."""
-    return picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    return picture.convert("RGB").quantize(COLOURS, kmeans=3)
