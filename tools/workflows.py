@@ -76,9 +76,7 @@ def properties_of(kind: str, models: Sequence[Mapping[str, str]] | None) -> dict
     return source | ({"models": list(models)} if models else {})
 
 
-def in_browser(
-    environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path
-) -> list[dict[str, Any]]:
+def in_browser(environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """What the frontend made of each job."""
     asked, answered = folder / "jobs.json", folder / "made.json"
     asked.write_text(json.dumps(jobs), encoding="utf-8")
