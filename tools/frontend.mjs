@@ -3,10 +3,23 @@ import { chromium } from 'playwright-core'
 
 const QUIET = ['--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
 const SETTINGS = {
+  'LiteGraph.Canvas.MinFontSizeForLOD': 0,
   'Comfy.TutorialCompleted': true,
   'Comfy.Minimap.Visible': false,
   'Comfy.Workflow.Persist': false,
   'Comfy.Workflow.ShowMissingModelsWarning': false
+}
+
+// Runs in the page: brings the whole graph into view.
+export function fit() {
+  const { ds, graph, canvas } = window.app.canvas
+  const boxes = [...graph.nodes, ...graph.groups].map((item) => item.boundingRect ?? item.getBounding())
+  const [left, top] = [0, 1].map((axis) => Math.min(...boxes.map((box) => box[axis])))
+  const [right, bottom] = [0, 1].map((axis) => Math.max(...boxes.map((box) => box[axis] + box[axis + 2])))
+  const { width, height } = canvas.getBoundingClientRect()
+  ds.scale = Math.min(1, (width - 120) / (right - left), (height - 220) / (bottom - top))
+  ds.offset = [90 / ds.scale - left, 120 / ds.scale - top]
+  window.app.canvas.setDirty(true, true)
 }
 
 // One browser for any number of pages.
