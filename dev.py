@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
+    command("help", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
     command("workflows", workflows, "Have the real frontend make example_workflows/ from tools/examples; needs a browser.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
@@ -92,6 +93,10 @@ def evidence(options: argparse.Namespace) -> int:
 
 def train_demo(options: argparse.Namespace) -> int:
     return run_tool("train_demo", *options.more)
+
+
+def help_pages(options: argparse.Namespace) -> int:
+    return run_tool("help", *options.more)
 
 
 def workflows(options: argparse.Namespace) -> int:

@@ -38,8 +38,8 @@ class SimilarityByIntervalNode(io.ComfyNode):
                     "blocks_as",
                     options=[ALL, EACH],
                     default=ALL,
-                    tooltip="mean of all: one curve a video, its band from the lower to the upper quartile. each block: a curve "
-                    "a block, a panel a video.",
+                    tooltip="mean of all: one curve a video, its band holds four out of five pairs of frames. each block: a "
+                    "curve a block, a panel a video.",
                 ),
                 io.Combo.Input(
                     "when",

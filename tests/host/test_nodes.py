@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib.util
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -21,6 +23,9 @@ from pack.nodes.trace_info import TraceInfoNode
 from pack.py.core.errors import TemporalAttentionError
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCALES = ROOT / "locales"
+LANGUAGES = ("ja", "zh")
+CHANGED = "a schema has changed: see locales/README.md"
 
 
 def load_pack():
@@ -57,6 +62,45 @@ def test_widgets_have_defaults_and_rarely_used_ones_are_advanced(node):
     widgets = [i for i in node.define_schema().inputs if isinstance(i, io.WidgetInput)]
     assert all(i.default is not None for i in widgets)
     assert sum(not i.advanced for i in widgets) <= 4
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)
+def test_the_help_page_names_every_input_and_output(node):
+    schema = node.GET_SCHEMA()
+    text = (ROOT / "js" / "docs" / schema.node_id / "en.md").read_text(encoding="utf-8")
+    assert text.splitlines()[0] == f"# {schema.display_name}"
+    before, after = text.split("## Inputs")[1].split("## Outputs")
+    inputs, outputs = (set(re.findall(r"\w+", first_cells(part))) for part in (before, after))
+    assert {part.id for part in schema.inputs} - inputs == set()
+    assert {part.display_name or part.io_type for part in schema.outputs} - outputs == set()
+
+
+def first_cells(text: str) -> str:
+    """The first column of the first table of a page."""
+    return "\n".join(re.findall(r"^\| ([^|]+) \|", text.split("\n#")[0], re.M))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)
+def test_translations_have_the_keys_of_the_schema(node, language):
+    """A dot in an id would be written as `_`, as the frontend looks it up."""
+    schema = node.GET_SCHEMA()
+    found = json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))[schema.node_id]
+    assert found.keys() == {"display_name", "description", "inputs", "outputs"}, CHANGED
+    assert list(found["inputs"]) == [part.id.replace(".", "_") for part in schema.inputs], CHANGED
+    assert list(found["outputs"]) == [str(number) for number in range(len(schema.outputs))], CHANGED
+    texts = [found["display_name"], found["description"]]
+    for part in (*found["inputs"].values(), *found["outputs"].values()):
+        assert part.keys() == {"name", "tooltip"}, CHANGED
+        texts += part.values()
+    assert all(texts) and not set("{}|@") & set("".join(texts)), "to the frontend's translator these are commands"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_translations_know_no_other_nodes_and_all_categories(language):
+    nodes, main = (json.loads((LOCALES / language / f"{name}.json").read_text(encoding="utf-8")) for name in ("nodeDefs", "main"))
+    assert nodes.keys() == {node.define_schema().node_id for node in NODES}, CHANGED
+    assert main["nodeCategories"].keys() == {part for node in NODES for part in node.define_schema().category.split("/")}
 
 
 def test_homeostasis_at_defaults_acts_and_at_0_does_not(tiny, model):
