@@ -9,7 +9,7 @@ import { ScheduleView } from './editor/schedule_view.js'
 const MARGINS = 20 // above and below, that the classic canvas takes from the height of a widget
 const VIEWS = { TA_TemporalSchedule: ScheduleView, TA_VideoSynopsisPrompt: KeyPromptsView }
 
-// Undo makes every node anew. This is how the keyboard stays where it was.
+// Undo makes every node anew: an editor with the keyboard at it comes back so soon after a key and after it left.
 const COMES_BACK = 2000 // milliseconds
 let left = {}
 
@@ -31,14 +31,21 @@ function attach(node, View) {
   after(node, 'onConfigure', () => {
     if (left.id === node.id && performance.now() - left.at < COMES_BACK) view.resume(left.chosen)
     view.refresh()
+    requestAnimationFrame(() => requestAnimationFrame(() => takePlace(node, view.element)))
   })
   after(node, 'onConnectionsChange', () => requestAnimationFrame(refresh))
   after(node, 'onAdded', () => api.addEventListener('graphChanged', refresh))
   after(node, 'onRemoved', () => {
     api.removeEventListener('graphChanged', refresh)
-    if (view.panel.focused) left = { id: node.id, chosen: view.chosen, at: performance.now() }
+    if (performance.now() - view.typed < COMES_BACK) left = { id: node.id, chosen: view.chosen, at: performance.now() }
     view.close()
   })
+}
+
+/** Nodes 2.0 may keep showing the element of the node that undo replaced, which no longer belongs to anything. */
+function takePlace(node, element) {
+  if (element.isConnected || node.graph !== app.canvas.graph) return
+  document.querySelector(`[data-node-id="${node.id}"] .ta-timeline`)?.replaceWith(element)
 }
 
 /** Lets something happen after a method of one object, whoever else has hooked it. */

@@ -47,7 +47,7 @@ export class Clip {
    * The shortest number of at most six decimals that lies in [frame - tolerance, frame] when read as a place. Not after
    * the frame: a point just after it would miss it.
    */
-  place(frame, unit, tolerance = 0.02) {
+  place(frame, unit, tolerance = 0.001) {
     const scale = this.scale(unit)
     if (!scale) return 0
     for (let decimals = 0; decimals < 6; decimals++) {

@@ -26,11 +26,6 @@ export class Panel {
     return { width: this.stage.clientWidth, height: this.stage.clientHeight }
   }
 
-  /** Whether the keyboard is at the stage. */
-  get focused() {
-    return this.element.shadowRoot.activeElement === this.picture
-  }
-
   /** Shows children on a stage of this height, and on the axis below. */
   show(children, axis, height, axisHeight) {
     const { width } = this.size

@@ -79,7 +79,7 @@ export class ScheduleView extends View {
     const place = track.places[this.chosen.j]
     const { clip } = this.span
     const where = place > clip.frames - 1 ? 'after the last frame, never reached' : `latent frame ${clip.latent(place)}`
-    return `${track.phrase}: ${point.text} (video frame ${number(place)}, ${number(Number((place / clip.fps).toFixed(3)))} s, ${where})`
+    return `${track.phrase}: ${point.text} (video frame ${number(Number(place.toFixed(2)))}, ${number(Number((place / clip.fps).toFixed(3)))} s, ${where})`
   }
 
   // What the pointer does.

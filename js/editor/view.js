@@ -12,6 +12,7 @@ export class View {
     this.chosen = null
     this.drag = null
     this.resuming = false
+    this.typed = -Infinity
     this.panel = new Panel({ label, help, height, tools: this.tools(), onResize: () => this.refresh() })
     this.listen()
   }
@@ -131,6 +132,7 @@ export class View {
   }
 
   key(event) {
+    this.typed = performance.now()
     if (event.key === 'Tab') return this.tab(event)
     if (event.key === 'Escape' && this.drag) this.cancel()
     else if (event.ctrlKey || event.metaKey || event.altKey || !this.editable || !this.keys[event.key]) return
