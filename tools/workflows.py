@@ -1,11 +1,9 @@
 """`dev.py workflows`: has the real frontend make example_workflows/ from tools/examples. Runs in the host's own Python.
 
-It needs Node.js, Chromium (CHROMIUM says where, if it is not found) and `npm install --no-save playwright-core` in this folder.
+It needs Chromium, Node.js and playwright-core: tools/browser.py says how they are installed.
 """
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT, pins
+from tools import ROOT, browser, pins
 from tools.client import Client, Prompt
 from tools.errors import ChoreError
 from tools.examples import recipes
@@ -26,7 +24,6 @@ from tools.server import Server
 FOLDER = ROOT / "example_workflows"
 PICTURES = ROOT / "output" / "workflows"
 PACK = "temporal-attention"  # its name in the registry
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 # Width of nodes that show something, and the height that it takes: the live preview of samplers, for one.
 PICTURE, CLIP, TEXT, LIVE = (460, 340), (560, 260), (460, 220), (320, 240)
@@ -44,24 +41,17 @@ PREVIEWS = {
 
 
 def main() -> None:
-    browser = chromium()
+    environment = browser.environment()
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as base, Server(Path(base), cpu=True) as server:
         known = Client(server.url).get("/object_info")
         jobs = [job_of(recipe, known) for recipe in recipes()]
         write_video(Path(base) / "input" / VIDEO)
-        for job, made in zip(jobs, in_browser(browser, server.url, jobs, Path(base)), strict=True):
+        for job, made in zip(jobs, in_browser(environment, server.url, jobs, Path(base)), strict=True):
             keep(made, job["prompt"])
             if not any("models" in properties for properties in job["properties"].values()):
                 keep_thumbnail(Client(server.url), job["name"], made["prompt"])
     print(f"Pictures to look at: {PICTURES}")
-
-
-def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found or not shutil.which("node"):
-        raise ChoreError("Node.js and Chromium", "not both", "Install them, or set CHROMIUM to the browser's program.")
-    return found
 
 
 def job_of(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,13 +76,15 @@ def properties_of(kind: str, models: Sequence[Mapping[str, str]] | None) -> dict
     return source | ({"models": list(models)} if models else {})
 
 
-def in_browser(browser: str, url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
+def in_browser(
+    environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path
+) -> list[dict[str, Any]]:
     """What the frontend made of each job."""
     asked, answered = folder / "jobs.json", folder / "made.json"
     asked.write_text(json.dumps(jobs), encoding="utf-8")
     command = ["node", str(ROOT / "tools" / "workflows.mjs"), url, str(asked), str(answered), str(PICTURES)]
-    if subprocess.run(command, cwd=ROOT, env=os.environ | {"CHROMIUM": browser}).returncode != 0:
-        raise ChoreError("the frontend to make the workflows", "an error, see above", "Is playwright-core installed here?")
+    if subprocess.run(command, cwd=ROOT, env=environment).returncode != 0:
+        raise ChoreError("the frontend to make the workflows", "an error, see above", "Correct the recipe that it names.")
     made = json.loads(answered.read_text(encoding="utf-8"))
     if made["errors"]:
         raise ChoreError("a page without errors", "; ".join(made["errors"]), "See to the workflow that was loaded then.")
