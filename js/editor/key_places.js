@@ -30,12 +30,12 @@ export function pixelOfLatent(latent, clip) {
   return latent < 1 ? latent * middle : middle + (latent - 1) * clip.compression
 }
 
-/** The shortest value in a unit that is read as this place in latent frames, to within a sixteenth of one. */
-export function valueOf(latent, unit, clip) {
+/** The shortest value in a unit that is read as this place in latent frames, to within `tolerance` of one. */
+export function valueOf(latent, unit, clip, tolerance = 1 / 8) {
   const wanted = exactValue(latent, unit, clip)
   for (let decimals = 0; decimals < 6; decimals++) {
     const value = Number(wanted.toFixed(decimals))
-    if (Math.abs(latentPlace({ value, unit }, clip) - latent) <= 1 / 16) return value
+    if (Math.abs(latentPlace({ value, unit }, clip) - latent) <= tolerance + 1e-9) return value
   }
   return Number(wanted.toFixed(6))
 }

@@ -3,7 +3,7 @@ import { keyPlaces, latentPlace, mixture, pastTheEnd, valueOf } from './key_plac
 import { addPrompt, placeAll, removePrompt, setPlaces } from './key_prompts_edits.js'
 import { parseKeyPrompts } from './key_prompts_text.js'
 
-const FINE = 0.25
+const GRID = { coarse: 1, fine: 0.25 }
 // Two prompts keep at least this distance, in latent frames, so that rounding cannot make them one.
 const APART = 0.25
 
@@ -26,11 +26,11 @@ export function movedPrompt(text, setting, i, latent, fine = false) {
   const { prompts } = keysOf(text, setting)
   if (prompts[0].place === null) return prompts.length < 2 ? text : movedPrompt(spread(text), setting, i, latent, fine)
   const { clip } = setting
-  const grid = fine ? FINE : 1
+  const grid = fine ? GRID.fine : GRID.coarse
   const [least, most] = [roomBefore(prompts, i), roomAfter(prompts, i, clip)]
   const to = Math.min(most, Math.max(least, Math.round(latent / grid) * grid))
   if (least > most || Math.abs(to - latentPlace(prompts[i].place, clip)) < 1e-9) return text
-  return rising(text, setPlaces(text, { [i]: valueOf(to, prompts[i].place.unit, clip) }))
+  return rising(text, setPlaces(text, { [i]: valueOf(to, prompts[i].place.unit, clip, grid / 8) }))
 }
 
 /** A copy of prompt `i`, to be reworded, half-way to its neighbour or without places just behind it: { text, prompt }, or null. */
@@ -45,6 +45,12 @@ export function addedPrompt(text, setting, i) {
   if (other === undefined) return null
   const changed = rising(text, addPrompt(text, k, words, valueOf((at + other) / 2, place.unit, clip)))
   return changed === text ? null : { text: changed, prompt: k + 1 }
+}
+
+/** The next place for a prompt that the keyboard moves. Its own may be a little off the grid, which keeps numbers short. */
+export function steppedPlace(at, by, fine) {
+  const grid = fine ? GRID.fine : GRID.coarse
+  return by > 0 ? Math.floor(at / grid + 1.2) * grid : Math.ceil(at / grid - 1.2) * grid
 }
 
 /** Without prompt `i`; the only one stays. */

@@ -41,51 +41,51 @@ function readLine({ row, start, content }) {
   const textStart = start + content.indexOf(line)
   const found = PLACED.exec(line)
   const common = { row, start, content }
-  if (!found) return { ...common, ...unplaced(line, row, textStart), place: null }
+  if (!found) return { ...common, ...unplaced(line, common, textStart), place: null }
   const { groups, indices } = found
   const [from, to] = indices.groups[groups.f ? 'frame' : 'value']
   const written = groups.frame ?? groups.value
   const place = { value: Number(written), unit: UNITS[(groups.f ?? groups.unit).toLowerCase()], written }
-  checkPlace(place, row)
+  checkPlace(place, common)
   const text = stripped(groups.text)
-  if (!text) fail(`a prompt after the place in line ${row}`, 'nothing', 'Write it, or remove the line.', row)
+  if (!text) fail(`a prompt after the place in line ${row}`, 'nothing', 'Write it, or remove the line.', common)
   const at = indices.groups.text[0] + groups.text.indexOf(text)
   return { ...common, text, textStart: textStart + at, place: { ...place, start: textStart + from, end: textStart + to } }
 }
 
-function unplaced(line, row, textStart) {
+function unplaced(line, common, textStart) {
   if (LOOKS_PLACED.test(line)) {
     const action = 'Mend the place; or put a backslash in front if the number belongs to the prompt.'
-    fail(`a place such as ${EXAMPLES}`, `line ${row}: '${line}'`, action, row)
+    fail(`a place such as ${EXAMPLES}`, `line ${common.row}: '${line}'`, action, common)
   }
   const escaped = line.startsWith('\\') && startsLikeAPlace(line.replace(/^\\+/, ''))
   return { text: escaped ? line.slice(1) : line, textStart }
 }
 
-function checkPlace({ value, unit }, row) {
+function checkPlace({ value, unit }, line) {
   if (value >= 0 && !(unit === 'percent' && value > 100)) return
   const bounds = unit === 'percent' ? 'from 0 to 100 percent' : `of at least 0 (${unit})`
-  fail(`a place ${bounds}`, `${value} in line ${row}`, 'Mend the number.', row)
+  fail(`a place ${bounds}`, `${value} in line ${line.row}`, 'Mend the number.', line)
 }
 
 function checkOrder(before, prompt) {
   const [one, other, row] = [before.place, prompt.place, prompt.row]
   if ((one === null) !== (other === null)) {
     const came = `line ${row} with${other ? '' : 'out'} one, unlike the one before`
-    fail('a place before every key prompt or before none', came, `Write places as ${EXAMPLES}.`, row)
+    fail('a place before every key prompt or before none', came, `Write places as ${EXAMPLES}.`, prompt)
   }
   if (one && one.unit !== other.unit) {
     const action = 'Use frames, seconds or percents throughout.'
-    fail('one unit for all places', `line ${row} in ${other.unit} after ${one.unit}`, action, row)
+    fail('one unit for all places', `line ${row} in ${other.unit} after ${one.unit}`, action, prompt)
   }
   if (one && other.value <= one.value) {
     const came = `line ${row} at ${writtenPlace(other)} after ${writtenPlace(one)}`
-    fail('places that rise from line to line', came, 'Sort the lines; use each place once.', row)
+    fail('places that rise from line to line', came, 'Sort the lines; use each place once.', prompt)
   }
 }
 
 const startsLikeAPlace = (text) => PLACED.test(text) || LOOKS_PLACED.test(text)
 
-function fail(expected, came, action, row) {
-  throw new TextError(`Expected ${expected}, but got ${came}. ${action}`, row)
+function fail(expected, came, action, line) {
+  throw new TextError(`Expected ${expected}, but got ${came}. ${action}`, line)
 }

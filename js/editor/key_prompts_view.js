@@ -3,7 +3,7 @@ import { axis, AXIS_HEIGHT, Span } from './axis.js'
 import { keyPrompts, keyX, LANE, latentAt, promptAt } from './key_prompts_drawing.js'
 import { pixelOfLatent } from './key_places.js'
 import { setText } from './key_prompts_edits.js'
-import { addedPrompt, keysOf, movedPrompt, withoutPrompt } from './key_prompts_model.js'
+import { addedPrompt, keysOf, movedPrompt, steppedPlace, withoutPrompt } from './key_prompts_model.js'
 import { writtenPlace } from './key_prompts_text.js'
 import { tool } from './panel.js'
 import { number } from './schedule_text.js'
@@ -120,9 +120,7 @@ export class KeyPromptsView extends View {
   step(by, fine) {
     const prompt = this.keysFound.prompts[this.chosen?.i]
     if (!prompt) return
-    const size = fine ? 0.25 : 1
-    const to = by > 0 ? Math.floor(prompt.at / size + 1.1) * size : Math.ceil(prompt.at / size - 1.1) * size
-    this.edit((text) => movedPrompt(text, this.read, this.chosen.i, to, fine))
+    this.edit((text) => movedPrompt(text, this.read, this.chosen.i, steppedPlace(prompt.at, by, fine), fine))
   }
 
   insert() {

@@ -73,9 +73,9 @@ export class Panel {
   }
 }
 
-/** A text that cannot be read, with the line that is wrong: the children of a notice. */
-export function mistake(text, error) {
-  const content = error.row && text.split(/\r\n|\r|\n/)[error.row - 1]
+/** Why a text cannot be read, and the line that is wrong: the children of a notice. */
+export function mistake(error) {
+  const { content } = error
   if (!content) return [error.message]
   const letters = [...content]
   const from = (error.column ?? 1) - 1

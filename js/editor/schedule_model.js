@@ -5,6 +5,7 @@ import { parseSchedule } from './schedule_text.js'
 
 const FINE = 0.01
 const COARSE = 0.05
+const SAME = 0.01 // of a frame: short numbers may be read as a place just before their frame
 const NEAR = 0.1 // how near to 0 and 1 the pointer gets there
 
 /**
@@ -52,9 +53,9 @@ export function addedPoint(text, setting, i, { frame, value }, fine = false) {
 
 /** The next place for a point that the keyboard moves: a latent frame on or back, or fine a video frame. */
 export function steppedFrame(frame, by, clip, fine) {
-  if (fine) return by > 0 ? Math.floor(frame) + 1 : Math.ceil(frame) - 1
-  const borders = clip.borders
-  return by > 0 ? (borders.find((border) => border > frame) ?? frame) : (borders.findLast((border) => border < frame) ?? frame)
+  if (fine) return by > 0 ? Math.floor(frame + SAME) + 1 : Math.ceil(frame - SAME) - 1
+  const next = by > 0 ? clip.borders.find((border) => border > frame + SAME) : clip.borders.findLast((border) => border < frame - SAME)
+  return next ?? frame
 }
 
 /** How far the keyboard moves a value. */
@@ -67,9 +68,9 @@ function snappedValue(value, fine) {
 
 /** The frame of the grid nearest to the wanted one that lies in the clip and between two places, or null if none does. */
 function freeFrame(wanted, before = -1, after = Infinity, clip, fine) {
-  const whole = Array.from({ length: clip.frames }, (_, frame) => frame).filter((frame) => frame > before && frame < after)
-  const borders = clip.borders.filter((frame) => frame > before && frame < after)
-  const free = fine || !borders.length ? whole : borders
+  const between = (frame) => frame > before + SAME && frame < after - SAME
+  const borders = clip.borders.filter(between)
+  const free = fine || !borders.length ? Array.from({ length: clip.frames }, (_, frame) => frame).filter(between) : borders
   return free.length ? free.reduce((best, frame) => (Math.abs(frame - wanted) < Math.abs(best - wanted) ? frame : best)) : null
 }
 

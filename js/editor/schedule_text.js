@@ -80,8 +80,8 @@ class Reader {
     const rest = this.content.slice(this.at).match(/^(?:[^\s,=:]+|.)/u)
     const column = [...this.content.slice(0, at)].length + 1
     const got = came || (rest ? `'${rest[0]}'` : 'the end of the line')
-    const where = `line ${this.row}, column ${column}`
-    throw new TextError(`Expected ${expected}, but got ${got} (${where}). ${action}`, this.row, column)
+    const { row, content } = this
+    throw new TextError(`Expected ${expected}, but got ${got} (line ${row}, column ${column}). ${action}`, { row, column, content })
   }
 }
 

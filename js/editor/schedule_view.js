@@ -78,7 +78,7 @@ export class ScheduleView extends View {
     if (!point) return `${track.phrase}: ${track.points.length || 'no'} points${track.points.length ? '' : ', wanted throughout'}`
     const place = track.places[this.chosen.j]
     const { clip } = this.span
-    const where = place > clip.frames - 1 ? 'after the last frame, never reached' : `latent frame ${clip.latent(place)}`
+    const where = place > clip.frames - 1 ? 'after the last frame, never reached' : `latent frame ${clip.latent(Math.ceil(place - 0.01))}`
     return `${track.phrase}: ${point.text} (video frame ${number(Number(place.toFixed(2)))}, ${number(Number((place / clip.fps).toFixed(3)))} s, ${where})`
   }
 

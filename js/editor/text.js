@@ -12,11 +12,11 @@ export const stripped = (text) => text.replace(AROUND, '')
 /** " ".join(text.split()) of Python. */
 export const collapsed = (text) => stripped(text).split(new RegExp(`${SPACE}+`)).join(' ')
 
-/** A text that cannot be read: `row` and, where it is known, `column` are counted from 1, `column` in characters. */
+/** A text that cannot be read, and the line that is wrong: `row` and `column` are counted from 1, `column` in characters. */
 export class TextError extends Error {
-  constructor(message, row = null, column = null) {
+  constructor(message, { row = null, column = null, content = '' } = {}) {
     super(message)
-    Object.assign(this, { row, column })
+    Object.assign(this, { row, column, content })
   }
 }
 

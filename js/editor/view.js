@@ -55,7 +55,7 @@ export class View {
       this.editable = true
     } catch (error) {
       if (!(error instanceof TextError)) throw error
-      this.panel.cover(mistake(this.text, error), true)
+      this.panel.cover(mistake(error), true)
     }
   }
 
