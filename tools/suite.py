@@ -1,28 +1,31 @@
-"""`dev.py test`: ruff, then the tests without ComfyUI, those inside it, and those in a browser, each a process of its own."""
+"""`dev.py test`: ruff, then the tests of scripts, without ComfyUI, inside it, and in a browser, each a process."""
 
 import os
 import time
 from collections.abc import Sequence
 
-from tools import browser, child
+from tools import browser, child, script_tests
 from tools.host import Host
 
 PARTS = {
     "lint": ("ruff", "check", "."),
+    "scripts": ("tools.script_tests",),
     "unit": ("pytest", "tests/unit"),
     "host": ("pytest", "tests/host"),
     "browser": ("tools.browser_tests",),
 }
+MISSING = {"scripts": script_tests.missing, "browser": browser.missing}
 
 
 def run(host: Host, only: str | None, arguments: Sequence[str]) -> int:
     """Returns 0 if the one part passes, or all do; `arguments` go to that part, or to pytest.
 
-    One that fails does not stop the others. Where the browser is missing, its tests fail if asked for, else they are left out.
+    One that fails does not stop the others. What a part needs and this machine lacks fails it if it is asked for; else the part
+    is left out.
     """
     verdicts, failed = {}, False
     for name in [only] if only else PARTS:
-        if name != only and name == "browser" and (lacking := browser.missing()):
+        if name != only and name in MISSING and (lacking := MISSING[name]()):
             verdicts[name] = f"not run: no {', '.join(lacking)} here"
             continue
         code, seconds = part(host, name, arguments if only or PARTS[name][0] == "pytest" else ())
