@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.noise import NoiseDistribution
+from ..py.core.noise import NoiseDistribution, NursingIteration
 from ..py.core.store import RUNS
 from ..py.core.trace import Trace
 from ..py.host.attach import attach
 from ..py.host.denoise_once import denoise_once
 from ..py.host.noise_gradient import NoiseGradients, prepared
 from ..py.techniques.frame_attention_match import AttentionDistance, FrameAttentionTap
+from ..py.techniques.noise_nursing import NoiseNursing
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,26 +32,16 @@ class NursedNoise:
     def generate_noise(self, input_latent: dict) -> Tensor:
         """As the host calls it; raises TemporalAttentionError for a latent of another size."""
         white = self.noise.generate_noise(input_latent)
-        _refuse_nested(white)
-        return as_host(self.distribution.of(as_videos(white)), white)
-
-
-def as_videos(x: Tensor) -> Tensor:
-    """[B, C, F, h, w] as it is; [F, C, h, w], whose batch is the frames of one video, as [1, C, F, h, w]."""
-    return x if x.ndim == 5 else x.movedim(0, 1).unsqueeze(0)
-
-
-def as_host(videos: Tensor, like: Tensor) -> Tensor:
-    """Back into the layout of `like`."""
-    return videos if like.ndim == 5 else videos[0].movedim(1, 0)
+        _refuse_others(white)
+        return self.distribution.of(white)
 
 
 def checked(model, latent: dict, reference: dict) -> tuple[dict, dict]:
     """The latent as samplers make it ready, and the reference. Raises TemporalAttentionError where they do not fit."""
-    for given in (latent, reference):
-        _refuse_nested(given["samples"])
     latent, reference = prepared(model, latent), prepared(model, reference)
-    video, other = as_videos(latent["samples"]), as_videos(reference["samples"])
+    for given in (latent, reference):
+        _refuse_others(given["samples"])
+    video, other = latent["samples"], reference["samples"]
     if video.shape[2] < 2:
         raise TemporalAttentionError("a latent of at least 2 frames", "1", "A still has no attention between frames.")
     if len(other) != 1:
@@ -64,10 +55,29 @@ def checked(model, latent: dict, reference: dict) -> tuple[dict, dict]:
     return latent, reference
 
 
-def reference_run(model, positive: list, reference: dict, percent: float, seed: int, tap: FrameAttentionTap) -> Trace:
+@dataclass(frozen=True)
+class Compared:
+    """Where in a run attentions are compared, which, and how the way back is taken."""
+
+    percent: float
+    tap: FrameAttentionTap
+    keep_attention: bool = False
+
+
+def search(
+    model, positive: list, noise, latent: dict, reference: dict, settings: NoiseNursing, compared: Compared, watch=iter
+) -> tuple[NursedNoise, list[NursingIteration]]:
+    """The noise for a checked latent and reference, and how it was found."""
+    run = reference_run(model, positive, reference, compared, noise.seed)
+    gradients = NoiseGradients(model, latent["samples"], positive, compared.percent, compared.tap, compared.keep_attention)
+    found, history = settings.optimise(noise.generate_noise(latent), Evaluation(gradients, run), watch)
+    return NursedNoise(noise, found), history
+
+
+def reference_run(model, positive: list, reference: dict, compared: Compared, seed: int) -> Trace:
     """The network call on the noised reference."""
-    denoised = denoise_once(attach(model, tap), reference, positive, percent, seed)
-    return RUNS.find(denoised["samples"], tap).trace
+    denoised = denoise_once(attach(model, compared.tap), reference, positive, compared.percent, seed)
+    return RUNS.find(denoised["samples"], compared.tap).trace
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +86,22 @@ class Evaluation:
 
     gradients: NoiseGradients
     reference: Trace
-    like: Tensor
 
     def __call__(self, noise: Tensor) -> tuple[Tensor, Tensor]:
         """One evaluation."""
         distance = AttentionDistance(self.reference, len(noise))
-        gradient = self.gradients(as_host(noise, self.like), distance.loss)
-        return distance.values, as_videos(gradient)
+        gradient = self.gradients(noise, distance.loss)
+        return distance.values, gradient
 
 
-def _refuse_nested(samples: Tensor) -> None:
+def _refuse_others(samples: Tensor) -> None:
     if samples.is_nested:
         raise TemporalAttentionError(
             "a latent of video alone", "video with audio", "Nurse the noise of the video without its audio."
+        )
+    if samples.ndim != 5:
+        raise TemporalAttentionError(
+            "a latent [batch, channels, frames, height, width]",
+            f"one of {samples.ndim} dimensions",
+            "Stable Video Diffusion and AnimateDiff, whose batch is the frames, have no gradients here.",
         )

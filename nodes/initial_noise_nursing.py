@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where
 from ..py.core.noise import NoiseDistribution
-from ..py.host.noise_gradient import NoiseGradients
 from ..py.host.watch import Watch
 from ..py.techniques.estimator import Estimator
 from ..py.techniques.frame_attention_match import FrameAttentionTap
@@ -59,25 +57,19 @@ class InitialNoiseNursingNode(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, model, positive, noise, latent_image, reference, iterations, learning_rate, kl_weight, percent, optimise_mean, blocks,
-        estimator, rows, keep_attention,
+        cls, model, positive, noise, latent_image, reference, iterations, learning_rate, kl_weight, percent, optimise_mean,
+        blocks, estimator, rows, keep_attention,
     ) -> io.NodeOutput:  # fmt: skip
         """Optimises, and draws how it went."""
         settings = NoiseNursing(iterations=iterations, lr=learning_rate, kl_weight=kl_weight, mean=optimise_mean)
-        tap = FrameAttentionTap(
-            estimator=Estimator(estimator, rows), where=Where(blocks=shared.numbers(blocks, "block numbers"))
-        )
-        if len(positive) != 1:
-            raise TemporalAttentionError("one conditioning", f"{len(positive)} combined", "Connect a single prompt.")
+        tap = FrameAttentionTap(estimator=Estimator(estimator, rows), where=Where(blocks=shared.numbers(blocks, "block numbers")))
+        compared = nursing.Compared(percent, tap, keep_attention)
         latent, reference = nursing.checked(model, latent_image, reference)
-        white = noise.generate_noise(latent)
         if not settings.acts():
-            return _output(cls, noise, NoiseDistribution.white(nursing.as_videos(white)), [])
-        run = nursing.reference_run(model, positive, reference, percent, noise.seed, tap)
-        gradients = NoiseGradients(model, latent["samples"], positive, percent, tap, keep_attention)
-        evaluate = nursing.Evaluation(gradients, run, white)
-        found, history = settings.optimise(nursing.as_videos(white), evaluate, Watch(loops=1))
-        return _output(cls, nursing.NursedNoise(noise, found), found, history)
+            return _output(cls, noise, NoiseDistribution.white(noise.generate_noise(latent)), [])
+        given = model, positive, noise, latent, reference, settings, compared, Watch(loops=1)
+        nursed, history = nursing.search(*given)
+        return _output(cls, nursed, nursed.distribution, history)
 
 
 def _output(cls, noise, found: NoiseDistribution, history: list) -> io.NodeOutput:
@@ -96,10 +88,10 @@ def _search_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "learning_rate",
-            default=0.02,
+            default=0.05,
             min=0.0,
             max=1.0,
-            step=0.001,
+            step=0.005,
             round=1e-5,
             tooltip="How far one update moves the mean, the variance and the correlation of the noise. 0 changes nothing.",
         ),
@@ -115,12 +107,12 @@ def _search_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "percent",
-            default=0.2,
+            default=0.5,
             min=0.01,
             max=0.95,
             step=0.01,
-            tooltip="Where in a run the attentions are compared. Early, the reference is buried in noise and tells nothing; late, "
-            "the new video is only a guess yet.",
+            tooltip="Where in a run the attentions are compared. Early, the reference is buried in noise and tells nothing; "
+            "late, the new video is only a guess yet.",
         ),
         io.Boolean.Input(
             "optimise_mean",

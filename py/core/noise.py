@@ -23,9 +23,7 @@ class NoiseDistribution:
     def white(cls, like: Tensor) -> NoiseDistribution:
         """N(0, I) for noise of this shape."""
         videos = len(like)
-        return cls(
-            torch.zeros_like(like), torch.ones(videos, dtype=torch.float64), torch.zeros(videos, dtype=torch.float64)
-        )
+        return cls(torch.zeros_like(like), torch.ones(videos, dtype=torch.float64), torch.zeros(videos, dtype=torch.float64))
 
     @property
     def is_white(self) -> bool:

@@ -1,4 +1,4 @@
-"""The gradient of a loss on what a network attends to at a later noise level, with respect to the noise that a run starts from."""
+"""The gradient of a loss on how a network attends at a later noise level, with respect to the noise that a run starts from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NoiseGradients:
     dx_t / dnoise = sigma_t / sigma_T dx_T / dnoise. No guidance.
 
     Args:
-        latent: [B, C, F, h, w] or [F, C, h, w], as `comfy.sample.sample` takes it.
+        latent: [B, C, F, h, w], as `comfy.sample.sample` takes it.
         percent: the host's own percent of t.
         tap: as `gradients.latent.latent_gradient` takes it.
         keep_attention: keep one output a block, so that attention runs once less.

@@ -45,7 +45,7 @@ class AttentionDistance:
     def loss(self, calls: list[CallNotes]) -> Tensor:
         """The sum of the distances of all videos in one network call, whose share it adds to `values`."""
         forward = calls[0].forward
-        notes = [note for call in calls for note in call.notes]
+        notes = [note for call in calls for note in call.notes if note.name == NAME]
         wanted = self._wanted.get(forward.frames, [])
         if [note.value.shape[1:] for note in notes] != [matrix.shape for matrix in wanted]:
             raise TemporalAttentionError(
@@ -55,6 +55,6 @@ class AttentionDistance:
             )
         each = [torch.linalg.matrix_norm(note.value - a.to(note.value)).mean(-1) for note, a in zip(notes, wanted, strict=True)]
         distances = torch.stack(each).mean(0) / len(self._wanted)
-        samples = [forward.samples[row] for row in notes[0].rows]
-        self.values[samples] += distances.detach().to(self.values)
+        samples = torch.tensor([forward.samples[row] for row in notes[0].rows])
+        self.values = self.values.index_add(0, samples, distances.detach().to(self.values))
         return distances.sum()

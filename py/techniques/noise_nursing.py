@@ -40,7 +40,7 @@ class NoiseNursing:
     """
 
     iterations: int = 20
-    lr: float = 0.02
+    lr: float = 0.05
     kl_weight: float = 0.1
     mean: bool = True
 
@@ -67,7 +67,9 @@ class NoiseNursing:
             search = _Search(self, white.clone())
             for number in watch(range(self.iterations + 1)):
                 if not search.evaluate(evaluate):
-                    log.warning("Initial Noise Nursing: no finite gradient at iteration %d; the best noise so far is kept.", number)
+                    log.warning(
+                        "Initial Noise Nursing: no finite gradient after %d updates; the best noise so far is kept.", number
+                    )
                     break
                 if number < self.iterations:
                     search.update()
@@ -98,9 +100,7 @@ class _Search:
             return False
         self._remember(distance, apart.detach())
         outputs, weights = [noise, apart], [gradient.to(noise), torch.full_like(apart, self.settings.kl_weight)]
-        for parameter, found in zip(
-            self._parameters, torch.autograd.grad(outputs, self._parameters, weights), strict=True
-        ):
+        for parameter, found in zip(self._parameters, torch.autograd.grad(outputs, self._parameters, weights), strict=True):
             parameter.grad = found
         return True
 

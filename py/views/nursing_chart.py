@@ -16,7 +16,7 @@ MUTED = "#555555"
 
 
 def nursing_chart(found: NoiseDistribution, history: Sequence[NursingIteration]) -> Tensor:
-    """[1, height, 1024, 3]: attention distance and KL over the iterations, a line a video, their mean bold; Sigma of the first video.
+    """[1, height, 1024, 3]: attention distance and KL over the iterations, a line a video, their mean bold; Sigma of the first.
 
     An empty history stands for noise that was left as it came.
     """
@@ -33,7 +33,8 @@ def _curves(axes, values: Sequence[Sequence[float]], title: str, empty: str) -> 
     axes.set_title(title, fontsize=9)
     if not values:
         axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", color=MUTED)
-        axes.set_axis_off()
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
         return
     lines = np.array(values)
     axes.plot(lines, color=LINE, alpha=FAINT, linewidth=0.8)
@@ -57,7 +58,9 @@ def _small_print(found: NoiseDistribution, history: Sequence[NursingIteration]) 
     videos = len(found.beta)
     mean = float(found.mean.square().mean().sqrt())
     who = "" if videos == 1 else f" (means of {videos} videos)"
-    kept = f"chosen: beta {float(found.beta.mean()):.3f}, gamma {float(found.gamma.mean()):+.3f}, size of the mean {mean:.3f}{who}"
+    kept = (
+        f"chosen: beta {float(found.beta.mean()):.3f}, gamma {float(found.gamma.mean()):+.3f}, size of the mean {mean:.3f}{who}"
+    )
     if not history:
         return kept
     best = [min(column) for column in zip(*(one.distance for one in history), strict=True)]
