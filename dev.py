@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("workflows", workflows, "Have the real frontend make example_workflows/ from tools/examples; needs a browser.")
-    command("signatures", signatures, "Accept the nodes' inputs and outputs as they are now: writes tests/host/node_signatures.json.")
+    command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
     return top

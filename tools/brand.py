@@ -1,6 +1,6 @@
 """Draws docs/icon.png (400 x 400) and docs/banner.png (21:9), for the registry: python -m tools.brand, with matplotlib.
 
-The sign is what the pack is about: attention from each frame to each other one, strongest near the diagonal, and the arcs it takes.
+The sign is what the pack is about: attention from each frame to each other one, strongest near the diagonal.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""`dev.py signatures`: what saved workflows rely on in each node, kept in tests/host/node_signatures.json; run it to accept a change.
+"""`dev.py signatures`: accepts what saved workflows rely on in each node as it is now, in tests/host/node_signatures.json.
 
-A workflow keeps the values of a node by their order and its links by their place. So ids, the order of inputs and outputs, their types,
-the defaults and the options that can be chosen stay as they were released.
+A workflow keeps the values of a node by their order and its links by their place. So ids, the order of inputs and outputs, their
+types, the defaults and the options that can be chosen stay as they were released.
 """
 
 import asyncio
