@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
-    command("workflows", workflows, "Have the real frontend make example_workflows/ from tools/examples; needs a browser.")
+    command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
     command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
@@ -96,7 +96,7 @@ def train_demo(options: argparse.Namespace) -> int:
 
 
 def workflows(options: argparse.Namespace) -> int:
-    return run_tool("workflows")
+    return run_tool("workflows", *options.more)
 
 
 def signatures(options: argparse.Namespace) -> int:

@@ -31,13 +31,17 @@ class Group:
 
 @dataclass
 class Recipe:
-    """`name` is what the template browser shows; `note` is Markdown; `models`: node id -> files to offer for download."""
+    """`name` is what the template browser shows; `note` is Markdown; `models`: node id -> files to offer for download.
+
+    `cover`: the node whose picture is the thumbnail; empty: the first clip.
+    """
 
     name: str
     note: str
     prompt: Prompt = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     models: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    cover: str = ""
 
     def group(self, title: str) -> None:
         """Begins the group of the nodes that follow."""
