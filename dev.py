@@ -47,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("help", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
-    command("workflows", workflows, "Have the real frontend make example_workflows/ from tools/examples; needs a browser.")
+    command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
+    command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
     return top
@@ -100,7 +101,11 @@ def help_pages(options: argparse.Namespace) -> int:
 
 
 def workflows(options: argparse.Namespace) -> int:
-    return run_tool("workflows")
+    return run_tool("workflows", *options.more)
+
+
+def signatures(options: argparse.Namespace) -> int:
+    return run_tool("signatures")
 
 
 def setup(options: argparse.Namespace) -> int:
