@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("demo", demo, "Run an example workflow from start to end; its results go to output/demo.")
-    command("test", test, "Run ruff, the unit tests and the tests in ComfyUI; `-- ARGUMENTS` go to pytest.").add_argument(
+    command("test", test, "Run ruff and all tests; `-- ARGUMENTS` go to pytest, or to the part.").add_argument(
         "part", nargs="?", choices=list(suite.PARTS), help="only this part"
     )
     command("serve", serve, "Start ComfyUI with this pack, to be opened in a browser.").add_argument(
@@ -47,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("help", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
-    command("workflows", workflows, "Have the real frontend make example_workflows/ from tools/examples; needs a browser.")
+    command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
+    command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
     return top
@@ -60,7 +61,7 @@ def demo(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace) -> int:
     found = host.ready()
     host.require(found, host.TO_TEST)
-    return suite.run(found, [options.part] if options.part else list(suite.PARTS), options.more)
+    return suite.run(found, options.part, options.more)
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -100,7 +101,11 @@ def help_pages(options: argparse.Namespace) -> int:
 
 
 def workflows(options: argparse.Namespace) -> int:
-    return run_tool("workflows")
+    return run_tool("workflows", *options.more)
+
+
+def signatures(options: argparse.Namespace) -> int:
+    return run_tool("signatures")
 
 
 def setup(options: argparse.Namespace) -> int:

@@ -30,6 +30,12 @@ def checked(name: str) -> str:
     return name
 
 
+def plain_name(name: str, kept: Path) -> str:
+    """The name itself, or that of a file in the folder `kept`, as a save node returns it."""
+    path = Path(name)
+    return path.name.removesuffix(SUFFIX) if path.is_absolute() and path.parent == kept else name
+
+
 def numbered(folder: Path, name: str) -> Path:
     """A new file by the host's own rule: name_00001_, then name_00002_."""
     _, _, counter, _, _ = folder_paths.get_save_image_path(checked(name), str(folder))

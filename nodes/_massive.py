@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..py.core.profile import MassiveProfile
 from ..py.techniques.stas_presets import guessed_block, preset_of
-from ._files import SUFFIX, checked, folder
+from ._files import SUFFIX, checked, folder, plain_name
 
 MassiveTrace = io.Custom("TA_MASSIVE_TRACE")
 Profile = io.Custom("TA_MASSIVE_PROFILE")
@@ -71,8 +71,9 @@ def name_input() -> io.Input:
 
 
 def profile_path(name: str) -> Path:
-    """The file of a profile. Raises TemporalAttentionError for a name that is no plain file name."""
-    return folder(FOLDER) / f"{checked(name)}{SUFFIX}"
+    """The file of a profile, by its name or path. Raises TemporalAttentionError for a name that is no plain file name."""
+    kept = folder(FOLDER)
+    return kept / f"{checked(plain_name(name, kept))}{SUFFIX}"
 
 
 def wanted_block(profile: MassiveProfile) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..py.core.errors import TemporalAttentionError
-from ._files import SUFFIX, checked, folder, known_names
+from ._files import SUFFIX, checked, folder, known_names, plain_name
 
 FOLDER = "traces"
 
 
 def trace_path(name: str) -> Path:
-    """The file of that name, or the newest one that Save Trace numbered from it. Raises TemporalAttentionError where none is."""
+    """The file of that name or path, or the newest that Save Trace numbered from it. Raises TemporalAttentionError for none."""
     kept = folder(FOLDER)
+    name = plain_name(name, kept)
     numbered = sorted(kept.glob(f"{checked(name)}_[0-9]*_{SUFFIX}"), key=lambda path: int(path.stem.rsplit("_", 2)[1]))
     for path in (kept / f"{name}{SUFFIX}", *reversed(numbered)):
         if path.is_file():

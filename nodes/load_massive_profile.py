@@ -35,7 +35,9 @@ class LoadMassiveProfileNode(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, name) -> int:
-        """Changes when the file does."""
+        """Changes when the file does. A linked name is not known yet (None)."""
+        if name is None:
+            return 0
         path = massive.profile_path(name)
         return path.stat().st_mtime_ns if path.is_file() else 0
 

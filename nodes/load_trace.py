@@ -28,7 +28,7 @@ class LoadTraceNode(io.ComfyNode):
                     "name",
                     default="trace",
                     tooltip="Name of the file in the folder traces of the output folder, such as trace_00003_. Without the "
-                    "number the newest of that name is read.",
+                    "number the newest of that name is read. Or connect the file output of Save Trace.",
                 )
             ],
             outputs=[
@@ -39,7 +39,9 @@ class LoadTraceNode(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, name) -> str:
-        """Changes when another file is the newest of that name, or the file does."""
+        """Changes when another file is the newest of that name, or the file does. A linked name is not known yet (None)."""
+        if name is None:
+            return ""
         path = trace_path(name)
         return f"{path.name} {path.stat().st_mtime_ns}"
 

@@ -1,34 +1,11 @@
 // Has the real ComfyUI frontend make workflow files: node workflows.mjs URL JOBS.json RESULTS.json [PICTURES]
-// Loads each API prompt, lays it out in groups, and writes what the frontend saves: the workflow and its API twin.
+// Loads each API prompt, lays it out in groups, and writes what the frontend saves: the workflow and its API twin. Of a job with
+// `inside` the frontend makes a subgraph blueprint of those nodes, too.
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
-import { chromium } from 'playwright-core'
+import { boot, launch } from './frontend.mjs'
 
 const [url, jobs, results, pictures] = process.argv.slice(2)
-const quiet = ['--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
-const options = {
-  executablePath: process.env.CHROMIUM,
-  headless: true,
-  viewport: { width: 3000, height: 1300 },
-  args: process.getuid?.() === 0 ? ['--no-sandbox', ...quiet] : quiet
-}
-
-async function boot(browser) {
-  const page = await browser.newPage()
-  const local = (address) => address.startsWith(url) || /^(data|blob):/.test(address)
-  await browser.route('**/*', (route) => (local(route.request().url()) ? route.continue() : route.abort()))
-  page.on('pageerror', (error) => errors.push(error.message))
-  const answer = await fetch(`${url}/api/settings`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ 'Comfy.TutorialCompleted': true, 'Comfy.Workflow.ShowMissingModelsWarning': false })
-  })
-  if (!answer.ok) throw new Error(`settings: ${answer.status}`)
-  await page.goto(url, { waitUntil: 'load' })
-  await page.waitForFunction(() => window.app?.graph && window.app.vueAppReady, null, { timeout: 90000 })
-  return page
-}
 
 // Runs in the page. Nodes flow down the columns of their group, groups stand side by side, the note is in front.
 async function make({ name, prompt, groups, note, previews, properties }) {
@@ -76,7 +53,9 @@ async function make({ name, prompt, groups, note, previews, properties }) {
   await app.loadApiJson(structuredClone(prompt), name)
   for (const node of graph().nodes) prepare(node)
   let left = 420 + GAP
+  let start
   for (const { title, nodes } of groups) {
+    if (nodes.some((id) => graph().getNodeById(id).type.startsWith('TA_'))) start ??= left
     const [right, bottom] = place(nodes.map((id) => graph().getNodeById(id)), left)
     const frame = new LiteGraph.LGraphGroup(title)
     frame.pos = [left, 0]
@@ -86,7 +65,37 @@ async function make({ name, prompt, groups, note, previews, properties }) {
   }
   addNote(note)
   const made = await app.graphToPrompt()
-  return { workflow: made.workflow, prompt: made.output, width: left }
+  return { workflow: made.workflow, prompt: made.output, width: left, start }
+}
+
+// Runs in the page that shows the made graph. What the frontend publishes when the nodes inside are made one, and it alone is left.
+async function publish({ name, description, aliases, inside }) {
+  const { app } = window
+  const graph = app.graph
+  const linkOf = (id) => graph.links.get?.(id) ?? graph.links[id]
+  const { subgraph, node } = graph.convertToSubgraph(new Set(inside.map((id) => graph.getNodeById(id))))
+  const named = []
+  node.inputs.forEach((input, index) => {
+    const link = linkOf(input.link)
+    const origin = graph.getNodeById(link.origin_id)
+    const label = origin.title === 'each by its own name' ? origin.outputs[link.origin_slot].name.toLowerCase() : origin.title
+    subgraph.renameInput(subgraph.inputs[index], label)
+    named.push(label)
+  })
+  node.outputs.forEach((output, index) => {
+    const label = graph.getNodeById(linkOf(output.links[0]).target_id).title
+    subgraph.renameOutput(subgraph.outputs[index], label)
+    named.push(label)
+  })
+  Object.assign(subgraph, { description, category: 'temporal attention' })
+  subgraph.extra = { ...subgraph.extra, BlueprintDescription: description, BlueprintSearchAliases: aliases }
+  node.title = name
+  const { output } = await app.graphToPrompt()
+  for (const other of [...graph.nodes]) if (other !== node) graph.remove(other)
+  for (const group of [...graph.groups]) graph.remove(group)
+  app.canvas.select(node)
+  await app.extensionManager.command.execute('Comfy.PublishSubgraph', { metadata: { name } })
+  return { output, named }
 }
 
 // Loads a finished workflow as a user would, and says what the frontend does not know.
@@ -96,28 +105,37 @@ async function check({ workflow, name }) {
   return { unknown: unknown.map((node) => node.type), prompt: (await window.app.graphToPrompt()).output }
 }
 
-async function picture(page, width, file) {
-  await page.evaluate((width) => {
+async function look(page, scale, left) {
+  const move = ({ scale, left }) => {
     const { ds } = window.app.canvas
-    ds.scale = Math.min(1, 2850 / width)
-    ds.offset = [60 / ds.scale, 120 / ds.scale]
+    ds.scale = scale
+    ds.offset = [60 / scale - left, 120 / scale]
     window.app.canvas.setDirty(true, true)
-  }, width)
+  }
+  await page.evaluate(move, { scale, left })
   await page.waitForTimeout(700)
-  await page.screenshot({ path: file })
+}
+
+// The whole graph, and for a graph that cannot run here a cut of it: from the group in which this pack's nodes begin.
+async function picture(page, { width, start, cover }, file) {
+  await look(page, Math.min(1, 2850 / width), 0)
+  await page.screenshot({ path: `${file}.png` })
+  if (!cover) return
+  await look(page, 0.8, start - 20)
+  await page.screenshot({ path: `${file}.cover.png`, clip: { x: 60, y: 110, width: 1440, height: 900 } })
 }
 
 const errors = []
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'workflows-'))
-const browser = await chromium.launchPersistentContext(folder, options)
-const page = await boot(browser)
+const browser = await launch()
+const watch = (page) => page.on('pageerror', (error) => errors.push(error.message))
+const page = await boot(browser, url, { width: 3000, height: 1300 }, { watch })
 const found = []
 for (const job of JSON.parse(fs.readFileSync(jobs, 'utf8'))) {
-  const { width, ...made } = await page.evaluate(make, job)
+  const { width, start, ...made } = await page.evaluate(make, job)
   const loaded = await page.evaluate(check, { workflow: made.workflow, name: job.name })
-  if (pictures) await picture(page, width, path.join(pictures, `${job.name}.png`))
-  found.push({ name: job.name, ...made, loaded })
+  if (pictures) await picture(page, { width, start, cover: job.cover }, path.join(pictures, job.name))
+  const blueprint = job.inside && (await page.evaluate(publish, job))
+  found.push({ name: job.name, ...made, loaded, blueprint })
 }
 fs.writeFileSync(results, JSON.stringify({ errors, found }))
 await browser.close()
-fs.rmSync(folder, { recursive: true, force: true })

@@ -1,11 +1,10 @@
-"""`dev.py workflows`: has the real frontend make example_workflows/ from tools/examples. Runs in the host's own Python.
+"""`dev.py workflows [-- NAMES]`: has the real frontend make example_workflows/ and subgraphs/ from tools/examples.
 
-It needs Node.js, Chromium (CHROMIUM says where, if it is not found) and `npm install --no-save playwright-core` in this folder.
+It needs Chromium, Node.js and playwright-core: tools/browser.py says how they are installed. Runs in the host's own Python.
 """
 
 import json
-import os
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,22 +13,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT, pins
+from tools import ROOT, browser, pins
 from tools.client import Client, Prompt
 from tools.errors import ChoreError
 from tools.examples import recipes
+from tools.examples.blueprints import Blueprint, blueprints
 from tools.examples.editing import VIDEO
 from tools.examples.pictures import thumbnail, write_video
 from tools.examples.recipe import Recipe
 from tools.server import Server
 
 FOLDER = ROOT / "example_workflows"
+BLUEPRINTS = ROOT / "subgraphs"
+BLUEPRINT_PROMPTS = ROOT / "tests" / "host" / "blueprints"
 PICTURES = ROOT / "output" / "workflows"
 PACK = "temporal-attention"  # its name in the registry
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # Width of nodes that show something, and the height that it takes: the live preview of samplers, for one.
-PICTURE, CLIP, TEXT, LIVE = (460, 340), (560, 260), (460, 220), (320, 240)
+PICTURE, CLIP, TEXT, LIVE, CHART = (460, 340), (560, 260), (460, 220), (320, 240), (460, 170)
 PREVIEWS = {
     "KSampler": LIVE,
     "SamplerCustom": LIVE,
@@ -40,28 +42,28 @@ PREVIEWS = {
     "SaveImage": PICTURE,
     "SaveVideo": PICTURE,
     "SaveAnimatedWEBP": CLIP,
+    "TA_AudioSchedule": CHART,
+    "TA_TemporalSchedule": CHART,
 }
 
 
-def main() -> None:
-    browser = chromium()
+def main(names: Sequence[str]) -> None:
+    environment = browser.environment()
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as base, Server(Path(base), cpu=True) as server:
-        known = Client(server.url).get("/object_info")
-        jobs = [job_of(recipe, known) for recipe in recipes()]
+        client = Client(server.url)
+        known = client.get("/object_info")
+        jobs = [job_of(recipe, known) for recipe in recipes()] + [blueprint_job(blueprint, known) for blueprint in blueprints()]
+        jobs = [job for job in jobs if not names or job["name"] in names]
         write_video(Path(base) / "input" / VIDEO)
-        for job, made in zip(jobs, in_browser(browser, server.url, jobs, Path(base)), strict=True):
-            keep(made, job["prompt"])
-            if not any("models" in properties for properties in job["properties"].values()):
-                keep_thumbnail(Client(server.url), job["name"], made["prompt"])
+        for job, made in zip(jobs, in_browser(environment, server.url, jobs, Path(base)), strict=True):
+            check(made, job["prompt"])
+            if job["inside"]:
+                keep_blueprint(made, published(Path(base), job["name"]))
+            else:
+                keep(made)
+                keep_thumbnail(client, job, made["prompt"])
     print(f"Pictures to look at: {PICTURES}")
-
-
-def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found or not shutil.which("node"):
-        raise ChoreError("Node.js and Chromium", "not both", "Install them, or set CHROMIUM to the browser's program.")
-    return found
 
 
 def job_of(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,7 +79,16 @@ def job_of(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
         "note": recipe.note,
         "previews": PREVIEWS | charts,
         "properties": properties,
+        "cover": bool(recipe.models),
+        "shown": recipe.cover,
+        "inside": None,
     }
+
+
+def blueprint_job(blueprint: Blueprint, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a blueprint."""
+    more = {"inside": blueprint.inside, "description": blueprint.description, "aliases": blueprint.aliases}
+    return job_of(blueprint.recipe, known) | more
 
 
 def properties_of(kind: str, models: Sequence[Mapping[str, str]] | None) -> dict[str, Any]:
@@ -86,38 +97,65 @@ def properties_of(kind: str, models: Sequence[Mapping[str, str]] | None) -> dict
     return source | ({"models": list(models)} if models else {})
 
 
-def in_browser(browser: str, url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
+def in_browser(environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """What the frontend made of each job."""
     asked, answered = folder / "jobs.json", folder / "made.json"
     asked.write_text(json.dumps(jobs), encoding="utf-8")
     command = ["node", str(ROOT / "tools" / "workflows.mjs"), url, str(asked), str(answered), str(PICTURES)]
-    if subprocess.run(command, cwd=ROOT, env=os.environ | {"CHROMIUM": browser}).returncode != 0:
-        raise ChoreError("the frontend to make the workflows", "an error, see above", "Is playwright-core installed here?")
+    if subprocess.run(command, cwd=ROOT, env=environment).returncode != 0:
+        raise ChoreError("the frontend to make the workflows", "an error, see above", "Correct the recipe that it names.")
     made = json.loads(answered.read_text(encoding="utf-8"))
     if made["errors"]:
         raise ChoreError("a page without errors", "; ".join(made["errors"]), "See to the workflow that was loaded then.")
     return made["found"]
 
 
-def keep(made: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Writes the workflow and its API twin. Raises ChoreError where the frontend changed a value or knows a node not."""
+def check(made: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Raises ChoreError where the frontend changed a value or knows a node not."""
     name, loaded = made["name"], made["loaded"]
     for prompt in (made["prompt"], loaded["prompt"]):
         if changed := differences(asked, prompt):
             raise ChoreError(f"the frontend to keep the values of {name}", "; ".join(changed), "Correct the recipe.")
     if loaded["unknown"]:
         raise ChoreError(f"only known nodes in {name}", ", ".join(loaded["unknown"]), "Correct the recipe.")
-    workflow = made["workflow"] | {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)), "extra": {}}
-    write(FOLDER / f"{name}.json", workflow)
-    write(FOLDER / "api" / f"{name}.json", {id: made["prompt"][id] for id in asked})
     print(f"{name}: {len(asked)} nodes")
 
 
-def keep_thumbnail(client: Client, name: str, prompt: Prompt) -> None:
-    """Runs it and shows its clips."""
+def keep(made: Mapping[str, Any]) -> None:
+    """Writes the workflow and its API twin."""
+    name, prompt = made["name"], made["prompt"]
+    workflow = made["workflow"] | {"id": str(uuid.uuid5(uuid.NAMESPACE_URL, name)), "extra": {}}
+    write(FOLDER / f"{name}.json", workflow)
+    write(FOLDER / "api" / f"{name}.json", {id: prompt[id] for id in sorted(prompt, key=int)})
+
+
+def keep_thumbnail(client: Client, job: Mapping[str, Any], prompt: Prompt) -> None:
+    """Runs it and shows its clips or the picture that stands for it; of a graph that cannot run here, a cut of the graph."""
+    path, cover = FOLDER / f"{job['name']}.jpg", job["shown"]
+    if job["cover"]:
+        path.write_bytes(thumbnail((PICTURES / f"{job['name']}.cover.png").read_bytes()))
+        return
     outputs = client.outputs(client.follow(client.queue(prompt)))
-    clip = next(output.content for output in outputs if output.name.endswith(".webp"))
-    (FOLDER / f"{name}.jpg").write_bytes(thumbnail(clip))
+    fits = (output.content for output in outputs if (output.node == cover if cover else output.name.endswith(".webp")))
+    path.write_bytes(thumbnail(next(fits)))
+
+
+def published(base: Path, name: str) -> str:
+    """The blueprint as the frontend saved it among the user's own."""
+    path = next(base.glob(f"user/*/subgraphs/{name}.json"))
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    for index, random in enumerate(dict.fromkeys(UUID.findall(text))):
+        text = text.replace(random, str(uuid.uuid5(uuid.NAMESPACE_URL, f"{name} {index}")))
+    return text
+
+
+def keep_blueprint(made: Mapping[str, Any], text: str) -> None:
+    """Writes the blueprint, and for the tests the prompt of a graph with it."""
+    name, workflow = made["name"], json.loads(text)
+    write(BLUEPRINTS / f"{name}.json", workflow)
+    write(BLUEPRINT_PROMPTS / f"{name}.json", made["blueprint"]["output"])
+    print(f"{name}: {', '.join(made['blueprint']['named'])}")
 
 
 def differences(asked: Mapping[str, Any], came: Mapping[str, Any]) -> list[str]:
@@ -147,6 +185,6 @@ def _lines(value: Any) -> str:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(sys.argv[1:])
     except ChoreError as error:
         sys.exit(str(error))

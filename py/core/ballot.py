@@ -26,8 +26,8 @@ class Ballot:
     entropies: dict[int, float] = field(default_factory=dict)
 
     def note(self, step: int, block: int, entropy: Tensor) -> None:
-        """Adds what one call measured, without the graph of a gradient pass."""
-        self.notes.setdefault((step, block), []).append(entropy.detach())
+        """Adds what one call measured."""
+        self.notes.setdefault((step, block), []).append(entropy)
 
     @property
     def steps(self) -> int:
@@ -37,8 +37,9 @@ class Ballot:
     def close(self) -> dict[int, float]:
         """Mean entropy of every block over samples, heads and steps: the one place that waits for the device."""
         by_block: dict[int, list[Tensor]] = {}
+        device = next(iter(self.notes.values()))[0].device  # with several GPUs, notes are on several
         for (_, block), entropies in sorted(self.notes.items(), key=lambda note: note[0][1]):
-            by_block.setdefault(block, []).extend(x.flatten() for x in entropies)
+            by_block.setdefault(block, []).extend(x.flatten().to(device) for x in entropies)
         self.notes.clear()
         self.closed = True
         means = torch.stack([torch.cat(values).mean() for values in by_block.values()]).tolist()

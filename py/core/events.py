@@ -104,11 +104,11 @@ class Forward:
     The `grid` of an event is that of the event's own tokens: text tokens, say, are in a joint attention but not in a block's
     video output.
 
-    `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one.
-    Of the `whole` latent frames of the video a context window holds some. `extra` marks a second pass over a prompt within one
-    prediction, such as the degraded one of a guidance node. `keys` has the key prompts of each row that has several, and `text`
-    says how their mixtures lie in the network's text tokens. `conditionings` identifies the prompt of each row, `asked` is set in
-    a call that an intervention asked for, and `memory` lasts as long as the run.
+    `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one. Of the
+    `whole` latent frames of the video a context window holds some. `extra` marks what is no part of the sampler's own prediction:
+    a second pass over a prompt, such as the degraded one of a guidance node, or one for a gradient. `keys` has the key prompts of
+    each row that has several, and `text` says how their mixtures lie in the network's text tokens. `conditionings` identifies the
+    prompt of each row, `asked` is set in a call that an intervention asked for, and `memory` lasts as long as the run.
     """
 
     step: Step

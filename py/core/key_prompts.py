@@ -4,7 +4,8 @@ r"""Key prompts as people write them: one a line, each with its place in the vid
     the same lake, the ice breaking   2.5s: the same lake, the ice ...    50%: ...      f40: ...
 
 A prompt that itself starts like a place gets a backslash in front: `\1950s: a diner` is the prompt `1950s: a diner`.
-Empty lines count for the line numbers of errors and for nothing else.
+Empty lines count for the line numbers of errors and for nothing else. The editor reads the same grammar in JavaScript:
+tests/key_prompt_vectors.json holds both to it.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from .errors import TemporalAttentionError
 
 UNITS = {"f": "frame", "s": "seconds", "%": "percent"}
 LETTERS = {unit: letter for letter, unit in UNITS.items()}
-NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
-PLACED = re.compile(rf"(?:(?P<f>f)\s*(?P<frame>{NUMBER})|(?P<value>{NUMBER})\s*(?P<unit>[s%]))\s*:(?P<text>.*)", re.I)
-LOOKS_PLACED = re.compile(r"(?:f|frames?)?\s*[-+]?\.?\d[\d.,:–-]*\s*(?:seconds?|secs?|percent|frames?|[sf%])?\s*:(?:\s|$)", re.I)
+NUMBER = r"[-+]?(?:[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})"
+PLACED = re.compile(rf"(?:(?P<f>[fF])\s*(?P<frame>{NUMBER})|(?P<value>{NUMBER})\s*(?P<unit>[sS%]))\s*:(?P<text>.*)")
+LOOKS_PLACED = re.compile(
+    r"(?:f|frames?)?\s*[-+]?\.?[0-9][0-9.,:–-]*\s*(?:seconds?|secs?|percent|frames?|[sf%])?\s*:(?:\s|$)", re.I
+)
 EXAMPLES = "0s:, 50%: or f8:"
 
 

@@ -40,12 +40,14 @@ class LatentStep:
         x: the latent as the sampler holds it, [B, ...].
         video: shape [B, C, T, H, W] of the video in it.
         gradient: (x, tap, loss, context, keep_attention) -> gradient of the loss at x, for the positive prompt with this context
-            alone; `keep_attention` spends memory to save time.
+            alone (None: whatever it is); `keep_attention` spends memory to save time.
         record: keeps an iteration for charts, shows it to the user, and ends the run where the user interrupts.
+        announce: (tap, keep_attention) -> says in the log, once a run, how much memory such gradients take.
     """
 
     step: Step
     x: Tensor
     video: tuple[int, ...]
-    gradient: Callable[[Tensor, Observer, Loss, Tensor, bool], Tensor]
+    gradient: Callable[[Tensor, Observer, Loss, Tensor | None, bool], Tensor]
     record: Callable[[Iteration], None]
+    announce: Callable[[Observer, bool], None]

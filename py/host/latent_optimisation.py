@@ -68,16 +68,18 @@ class LatentOptimisation:
         steps = [s for s in self.sampling.schedule.steps() if i.window.contains(s)]
         progress = Progress(self.sampling.run, type(i).__name__, len(steps))
 
-        def gradient(x: Tensor, tap: Observer, loss: Loss, context: Tensor, keep_attention: bool) -> Tensor:
+        def gradient(x: Tensor, tap: Observer, loss: Loss, context: Tensor | None, keep_attention: bool) -> Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            if not self._told:
-                self._told = True
-                log.info("%s: %s.", type(i).__name__, self._needs(tap, keep_attention))
             conds = with_text(self.guider.conds, context)
             arguments = (self.sampling, self.guider.inner_model, conds, x, sigma, model_options, tap, loss, keep_attention)
             return _within_memory(arguments)
 
-        return LatentStep(step, x, self.video, gradient, progress.record)
+        def announce(tap: Observer, keep_attention: bool) -> None:
+            if not self._told:
+                self._told = True
+                log.info("%s: %s.", type(i).__name__, self._needs(tap, keep_attention))
+
+        return LatentStep(step, x, self.video, gradient, progress.record, announce)
 
     def _needs(self, tap: Observer, keep_attention: bool) -> str:
         """The memory that gradients will take, in words."""
@@ -106,9 +108,11 @@ def _within_memory(arguments: tuple) -> Tensor:
     )
 
 
-def with_text(conds: dict[str, list[dict]], context: Tensor) -> list[dict]:
-    """The positive conditionings with this text. Raises TemporalAttentionError where there is none."""
+def with_text(conds: dict[str, list[dict]], context: Tensor | None) -> list[dict]:
+    """The positive conditionings with this text (None: all of them). Raises TemporalAttentionError where there is none."""
     positive = [cond for name, part in conds.items() if "negative" not in name for cond in part]
+    if context is None:
+        return positive
     if any(KEY in cond and cond[KEY].count > 1 for cond in positive):
         raise TemporalAttentionError(
             "one text for all frames",

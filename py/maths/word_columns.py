@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import saved_tensors_hooks
 
 MOST_ELEMENTS = 2**22
 
@@ -41,18 +40,12 @@ class _Columns(torch.autograd.Function):
         k = k.detach().requires_grad_(ctx.needs_input_grad[1])
         for rows in _parts(q, k):
             part = q[:, :, rows].detach().requires_grad_()
-            # Nothing is written into here. Under a block's `allow_mutation_on_saved_tensors` these short-lived tensors could be
-            # taken for others that had stood at the same place in memory.
-            with torch.enable_grad(), saved_tensors_hooks(_itself, _itself):
+            with torch.enable_grad():
                 columns = _columns(part, k, _rows_of(bias, rows), ctx.keys, ctx.scale)
             found = torch.autograd.grad(columns, [part, k] if k.requires_grad else [part], gradient[:, :, rows])
             whole[0][:, :, rows] = found[0]
             whole[1] += found[1] if k.requires_grad else 0
         return whole[0], whole[1].to(k.dtype) if k.requires_grad else None, None, None, None
-
-
-def _itself(x: Tensor) -> Tensor:
-    return x
 
 
 def _columns(q: Tensor, k: Tensor, bias: Tensor | None, keys: tuple[int, ...], scale: float) -> Tensor:

@@ -60,6 +60,8 @@ def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
 def uniform(call: Attention) -> Tensor:
     """UV for the video rows: float32 [B, H, video tokens or 1, D], each the mean over the keys of its row."""
     grid, kind, bias = call.forward.grid, call.site.kind, _bias(call)
+    if kind == "cross" and call.forward.text is not None:  # frames with texts of their own: only the kernel knows whose
+        return call.edit(q=torch.zeros_like(call.q), low_rank=()).attend()[:, :, grid.video].float()
     if kind not in FOLDED and bias is not None and bias.shape[-2] > 1:
         bias = bias[..., grid.video, :]
     mean = mean_of_values(_by_pattern(call, call.v), bias)

@@ -82,21 +82,22 @@ class TempoControl(Intervention):
         _, channels, frames, height, width = latent.video
         self.words.check(frames)
         rate = self.lr * math.sqrt(TUNED_VALUES / (channels * height * width))
+        tap = WordRecorder(words=self.words, where=self.where)
+        latent.announce(tap, self.keep_attention)
         with torch.inference_mode(False):
             samples = [_Sample(row.clone().float(), rate) for row in latent.x.split(1)]
             for number in range(1, self.iterations + 1):
                 running = tuple(sample.running for sample in samples)
                 if not any(running):
                     break
-                found = self._evaluate(latent, samples)
+                found = self._evaluate(latent, samples, tap)
                 latent.record(Iteration(latent.step, number, self.iterations, self.words.tempo.phrases, found.values, running))
             return torch.cat([sample.x for sample in samples]).to(latent.x.dtype)
 
-    def _evaluate(self, latent: LatentStep, samples: list[_Sample]) -> Evaluation:
+    def _evaluate(self, latent: LatentStep, samples: list[_Sample], tap: WordRecorder) -> Evaluation:
         """One evaluation of all samples, and an update of those that need one."""
         found = Evaluation(self.words, latent.video[2], len(samples), self.mass_weight, self.entropy_weight)
         x = torch.cat([sample.x for sample in samples])
-        tap = WordRecorder(words=self.words, where=self.where)
         gradient = latent.gradient(x, tap, found.loss, self.words.context, self.keep_attention)
         enough = found.satisfied(self.stop_correlation, self.stop_ratio)
         usable = torch.isfinite(gradient).flatten(1).all(1).tolist()

@@ -5,7 +5,7 @@ VSTAR: Generative Temporal Nursing for Longer Dynamic Video Synthesis (Li et al.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -100,4 +100,5 @@ def _part(call: Attention, queries: slice, keys: slice) -> Attention:
     bias = call.bias
     if bias is not None:
         bias = bias[..., keys] if bias.shape[-2] == 1 else bias[..., queries, keys]
-    return call.edit(q=call.q[:, :, queries], k=call.k[:, :, keys], v=call.v[:, :, keys], bias=bias)
+    low_rank = tuple(replace(b, queries=b.queries[:, :, queries], keys=b.keys[:, :, keys]) for b in call.low_rank)
+    return call.edit(q=call.q[:, :, queries], k=call.k[:, :, keys], v=call.v[:, :, keys], bias=bias, low_rank=low_rank)

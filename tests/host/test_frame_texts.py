@@ -3,6 +3,7 @@
 import importlib
 import math
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from unittest.mock import patch
 
@@ -19,14 +20,28 @@ from reference_families import FAMILIES, Video
 from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.frame_text import KeyMark
+from pack.py.core.intervention import Intervention, Where
 from pack.py.host.attach import attach
 from pack.py.host.families import blocks_of, network_of
 from pack.py.host.key_texts import KEY
 from pack.py.maths.text_mixture import mixture
+from pack.py.techniques.perturbation import UNIFORM, AttentionPerturbation
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 
 NETWORKS = tiny_networks()
 LENGTH = 7
+CROSS = Where(frozenset({"cross"}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyBias(Intervention):
+    """A low-rank bias on the scores of the cross-attention that differs between the first words of a text."""
+
+    where: Where = CROSS
+
+    def before(self, call):
+        words = torch.arange(call.k.shape[2]) % LENGTH
+        return call.biased(torch.full((1, 1, call.q.shape[2], 1), 3.0), words.float().sin()[None, None, :, None])
 
 
 def reads_text(model) -> bool:
@@ -80,6 +95,14 @@ def test_equal_key_prompts_are_the_plain_conditioning(subject):
     plain = sample(tiny, model, steps=1)
     given = sample(tiny, attach(model, VideoSynopsisPrompting()), steps=1, positive=synopsis(tiny, [1, 1]))
     assert (given - plain).abs().max() <= 1e-5 * plain.abs().max()
+
+
+@pytest.mark.parametrize("changed", [AttentionPerturbation(alpha=UNIFORM, where=CROSS), KeyBias()], ids=["uniform", "biased"])
+def test_other_edits_of_the_cross_attention_reach_each_text_alone(tiny, model, changed):
+    plain = sample(tiny, attach(model, changed), steps=1)
+    given = sample(tiny, attach(model, VideoSynopsisPrompting(), changed), steps=1, positive=synopsis(tiny, [1, 1]))
+    assert (given - plain).abs().max() <= 1e-5 * plain.abs().max()
+    assert (plain - sample(tiny, model, steps=1)).abs().max() > 1e-3 * plain.abs().max()
 
 
 def read_by_frame(network, texts):

@@ -62,14 +62,14 @@ def test_equals_finite_differences(monkeypatch, subject):
 
 @contextmanager
 def copied_weights(network):
-    """In place of Functions for the layers: copies of all weights, in one graph with everything."""
+    """In place of Functions for the layers: copies of all weights and of all that is saved, in one graph with everything."""
     stores = [store for module in network.modules() for store in (module._parameters, module._buffers)]
     held = [(store, name, value) for store in stores for name, value in store.items() if value is not None]
     for store, name, value in held:
         own = isinstance(value, torch.nn.Parameter)
         store[name] = torch.nn.Parameter(value.detach().clone(), requires_grad=False) if own else value.clone()
     try:
-        with torch.autograd.graph.allow_mutation_on_saved_tensors():
+        with torch.autograd.graph.saved_tensors_hooks(lambda x: x.detach().clone(), lambda x: x):
             yield
     finally:
         for store, name, value in held:

@@ -1,6 +1,7 @@
 """Traces that are saved, loaded, paired and drawn, as nodes on a tiny network."""
 
 import json
+from pathlib import Path
 
 import folder_paths
 import pytest
@@ -63,6 +64,16 @@ def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
         "latent: ",
     ):
         assert part in facts, facts
+
+
+def test_what_save_trace_returns_can_be_connected_to_load_trace(traced, folders):
+    trace, samples = traced["sth"]
+    (file,) = run(SaveTraceNode, trace=trace, samples=samples, name="linked")
+    assert run(LoadTraceNode, name=file)[1].startswith("linked_00001_")
+    assert LoadTraceNode.fingerprint_inputs(None) == "", "what is linked is not known yet"
+    for elsewhere in (Path(file).parent.parent / "linked_00001_.safetensors", Path(file).parent / "sub" / Path(file).name):
+        with pytest.raises(TemporalAttentionError, match="a name of letters"):
+            run(LoadTraceNode, name=str(elsewhere))
 
 
 def test_frame_attention_draws_films_and_changes(traced):

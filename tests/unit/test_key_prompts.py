@@ -1,6 +1,8 @@
 """Key prompts as people write them, and where they lie among the latent frames."""
 
+import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,9 @@ import pytest
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.key_places import Placement, key_places
 from pack.py.core.key_prompts import KeyPrompt, Place, format_key_prompts, parse_key_prompts
+from pack.py.maths.text_mixture import mixture
+
+VECTORS = json.loads((Path(__file__).parents[1] / "key_prompt_vectors.json").read_text(encoding="utf-8"))
 
 
 def read(text):
@@ -44,6 +49,27 @@ def test_what_is_read(text, expected):
 )
 def test_a_backslash_is_taken_only_before_what_would_be_a_place(text, expected):
     assert read(text) == [(expected, None)]
+
+
+@pytest.mark.parametrize("vector", VECTORS["good"], ids=lambda vector: repr(vector["text"][:24]))
+def test_vectors_that_the_editor_is_held_to(vector):
+    prompts = parse_key_prompts(vector["text"])
+    came = [{"text": p.text, "place": p.place and [p.place.value, p.place.unit]} for p in prompts]
+    assert came == vector["prompts"]
+    assert format_key_prompts(prompts) == vector["formatted"]
+    assert parse_key_prompts(vector["formatted"]) == prompts
+    places, _ = key_places(prompts, vector["latent_frames"], vector["compression"], vector["fps"])
+    assert places == pytest.approx(vector["places"], abs=1e-8)
+    read = [mixture(latent, places, vector["transition"]) for latent in range(vector["latent_frames"])]
+    assert [first for first, _ in read] == [first for first, _ in vector["read"]]
+    assert [share for _, share in read] == pytest.approx([share for _, share in vector["read"]], abs=1e-8)
+
+
+@pytest.mark.parametrize("vector", VECTORS["bad"], ids=lambda vector: repr(vector["text"][:24]))
+def test_bad_vectors(vector):
+    with pytest.raises(TemporalAttentionError) as error:
+        parse_key_prompts(vector["text"])
+    assert not vector["line"] or f"line {vector['line']}" in str(error.value)
 
 
 def test_writing_and_reading_back_changes_nothing():

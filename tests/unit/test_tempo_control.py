@@ -33,7 +33,7 @@ class Toy:
         self.asked, self.iterations, self.broken = [], [], broken
 
     def step(self):
-        return LatentStep(STEP, self.x, (len(self.x), *VIDEO[1:]), self.gradient, self.iterations.append)
+        return LatentStep(STEP, self.x, (len(self.x), *VIDEO[1:]), self.gradient, self.iterations.append, lambda *_: None)
 
     def gradient(self, x, tap, loss, context, keep_attention):
         self.asked.append(x.clone())

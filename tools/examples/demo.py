@@ -3,21 +3,25 @@
 from tools.examples.recipe import Link, Node, Recipe
 
 MOVING = "a red circle moves left on a white background"
-SEED = 7
+SEED, CFG = 7, 3.0
 
 
 class Demo:
     """A recipe that begins with the demo model, its prompts and, unless a video is loaded, an empty latent."""
 
-    def __init__(self, name: str, note: str, prompt: str = MOVING, empty_latent: bool = True):
-        self.recipe = Recipe(name, note)
+    def __init__(
+        self, name: str, note: str, prompt: str = MOVING, empty_latent: bool = True, videos: int = 1, seed: int = SEED,
+        cfg: float = CFG,
+    ):  # fmt: skip
+        self.recipe, self.seed, self.cfg = Recipe(name, note), seed, cfg
         self.recipe.group("1. Model and prompt")
         self.loader = self.recipe.add("TA_LoadDemoModel")
         self.model, self.clip, self.vae = (self.loader[output] for output in range(3))
         self.positive = self.text(prompt, "Prompt")
         self.negative = self.text("", "Negative prompt")
         if empty_latent:
-            self.latent = self.add("EmptyHunyuanLatentVideo", "Empty latent", width=64, height=64, length=33)[0]
+            size = {"width": 64, "height": 64, "length": 33, "batch_size": videos}
+            self.latent = self.add("EmptyHunyuanLatentVideo", "Empty latent", **size)[0]
 
     def group(self, title: str) -> None:
         self.recipe.group(title)
@@ -31,7 +35,7 @@ class Demo:
     def sample(self, title: str, model: Link, positive: Link | None = None) -> Link:
         """The latent of a run with the shared seed."""
         return self.add(
-            "KSampler", title, model=model, seed=SEED, steps=20, cfg=3.0, sampler_name="euler", scheduler="simple",
+            "KSampler", title, model=model, seed=self.seed, steps=20, cfg=self.cfg, sampler_name="euler", scheduler="simple",
             positive=positive or self.positive, negative=self.negative, latent_image=self.latent,
         )[0]  # fmt: skip
 
@@ -56,5 +60,5 @@ class Demo:
     def text_view(self, source: Link, title: str) -> None:
         self.add("PreviewAny", title, source=source)
 
-    def save(self, image: Link, title: str, prefix: str) -> None:
-        self.add("SaveImage", title, images=image, filename_prefix=prefix)
+    def save(self, image: Link, title: str, prefix: str) -> Node:
+        return self.add("SaveImage", title, images=image, filename_prefix=prefix)

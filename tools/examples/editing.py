@@ -1,9 +1,8 @@
 """Examples of Entropy Edit: a generated video, and one that exists."""
 
-from tools.examples.demo import SEED, Demo
+from tools.examples.demo import CFG, SEED, Demo
 from tools.examples.recipe import Link, Recipe
 
-CFG = 3.0
 TO_NOISE = 0.7  # share of the noise schedule that the inversion climbs: at its very end nothing of the video would be left
 VIDEO = "your_video.mp4"
 

@@ -31,13 +31,17 @@ class Group:
 
 @dataclass
 class Recipe:
-    """`name` is what the template browser shows; `note` is Markdown; `models`: node id -> files to offer for download."""
+    """`name` is what the template browser shows; `note` is Markdown; `models`: node id -> files to offer for download.
+
+    `cover`: the node whose picture is the thumbnail; empty: the first clip.
+    """
 
     name: str
     note: str
     prompt: Prompt = field(default_factory=dict)
     groups: list[Group] = field(default_factory=list)
     models: dict[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+    cover: str = ""
 
     def group(self, title: str) -> None:
         """Begins the group of the nodes that follow."""
@@ -58,12 +62,17 @@ class Recipe:
         return {id: _filled(node, known[node["class_type"]]) for id, node in self.prompt.items()}
 
 
+def filled_node(given: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
+    """The given inputs of a node, and those with a default. Raises KeyError for an input that the node has not."""
+    inputs, left = {}, dict(given)
+    _fill(inputs, left, info["input"], "")
+    if left:
+        raise KeyError(f"{info['name']} has no input {', '.join(left)}")
+    return inputs
+
+
 def _filled(node: dict[str, Any], info: Mapping[str, Any]) -> dict[str, Any]:
-    given = dict(node["inputs"])
-    inputs: dict[str, Any] = {}
-    _fill(inputs, given, info["input"], "")
-    if given:
-        raise KeyError(f"{node['class_type']} has no input {', '.join(given)}")
+    inputs = filled_node(node["inputs"], info)
     title = node["_meta"]["title"] or info["display_name"] or node["class_type"]
     return {"class_type": node["class_type"], "inputs": inputs, "_meta": {"title": title}}
 

@@ -1,17 +1,10 @@
 """Examples of Video Synopsis Prompting: key prompts by hand, and by a language model."""
 
 from tools.examples.demo import Demo
+from tools.examples.real import COMFY, NEGATIVE, Real, file
 from tools.examples.recipe import Recipe
 
-HUB = "https://huggingface.co/Comfy-Org"
-WAN = f"{HUB}/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files"
-WAN_FILES = {
-    "diffusion_models": f"{WAN}/diffusion_models/wan2.1_t2v_1.3B_fp16.safetensors",
-    "text_encoders": f"{WAN}/text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors",
-    "vae": f"{WAN}/vae/wan_2.1_vae.safetensors",
-}
-WRITER = f"{HUB}/Qwen3.5/resolve/main/text_encoders/qwen3.5_4b_bf16.safetensors"
-NEGATIVE = "blurry, static, overexposed, subtitles, worst quality, deformed"
+WRITER = f"{COMFY}/Qwen3.5/resolve/main/text_encoders/qwen3.5_4b_bf16.safetensors"
 
 
 def by_hand() -> Recipe:
@@ -37,7 +30,7 @@ def by_hand() -> Recipe:
 
 
 def by_language_model() -> Recipe:
-    recipe = Recipe(
+    real = Real(
         "Video Synopsis Prompt with a language model",
         "## A language model writes the key prompts\n"
         "*Synopsis Instruction* says what to write, *Generate Text* asks a language model on your machine, *Parse Synopsis* "
@@ -48,33 +41,17 @@ def by_language_model() -> Recipe:
         "**Models:** Wan 2.1 1.3B and Qwen 3.5 4B; the dialog for missing models offers them. Any text encoder that can "
         "generate will do.",
     )
-    recipe.group("1. Models")
-    files = {folder: _file(folder, url) for folder, url in WAN_FILES.items()}
-    unet = recipe.add("UNETLoader", models=[files["diffusion_models"]], unet_name=files["diffusion_models"]["name"])
-    encoder, writer = files["text_encoders"], _file("text_encoders", WRITER)
-    clip = recipe.add("CLIPLoader", "Text encoder of the video model", models=[encoder], clip_name=encoder["name"], type="wan")
-    vae = recipe.add("VAELoader", models=[files["vae"]], vae_name=files["vae"]["name"])
-    language = recipe.add("CLIPLoader", "Language model", models=[writer], clip_name=writer["name"], type="stable_diffusion")
-    recipe.group("2. The synopsis")
-    instruction = recipe.add("TA_SynopsisInstruction", prompt="A landscape turns from winter to spring", states=4, seconds=0.0)
-    answer = recipe.add("TextGenerate", clip=language[0], prompt=instruction[0], max_length=1024)
-    recipe.add("PreviewAny", "Answer", source=answer[0])
-    parsed = recipe.add("TA_ParseSynopsis", answer=answer[0])
-    recipe.add("PreviewAny", "What was read", source=parsed[1])
-    recipe.group("3. The video")
-    shifted = recipe.add("ModelSamplingSD3", model=unet[0], shift=8.0)
-    vsp = recipe.add("TA_VideoSynopsisPrompt", model=shifted[0], clip=clip[0], key_prompts=parsed[0])
-    negative = recipe.add("CLIPTextEncode", "Negative prompt", clip=clip[0], text=NEGATIVE)
-    latent = recipe.add("EmptyHunyuanLatentVideo", "Empty latent", width=832, height=480, length=81)
-    samples = recipe.add(
-        "KSampler", model=vsp[0], seed=7, steps=30, cfg=6.0, sampler_name="uni_pc", scheduler="simple", positive=vsp[1],
-        negative=negative[0], latent_image=latent[0],
-    )  # fmt: skip
-    frames = recipe.add("VAEDecode", samples=samples[0], vae=vae[0])
-    video = recipe.add("CreateVideo", images=frames[0], fps=16.0)
-    recipe.add("SaveVideo", video=video[0], filename_prefix="synopsis")
-    return recipe
-
-
-def _file(folder: str, url: str) -> dict[str, str]:
-    return {"name": url.rpartition("/")[2], "url": url, "directory": folder}
+    writer = file("text_encoders", WRITER)
+    language = real.add("CLIPLoader", "Language model", models=[writer], clip_name=writer["name"], type="stable_diffusion")
+    real.group("2. The synopsis")
+    instruction = real.add("TA_SynopsisInstruction", prompt="A landscape turns from winter to spring", states=4, seconds=0.0)
+    answer = real.add("TextGenerate", clip=language[0], prompt=instruction[0], max_length=1024)
+    real.text_view(answer[0], "Answer")
+    parsed = real.add("TA_ParseSynopsis", answer=answer[0])
+    real.text_view(parsed[1], "What was read")
+    real.group("3. The video")
+    vsp = real.add("TA_VideoSynopsisPrompt", model=real.models[0], clip=real.clip, key_prompts=parsed[0])
+    real.negative, real.latent = real.text(NEGATIVE, "Negative prompt"), real.empty()
+    samples = real.sample("Sample", [vsp[0]], vsp[1])
+    real.save(real.decode(samples, "Decode"), "The video", "synopsis")
+    return real.recipe

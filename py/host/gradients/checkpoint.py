@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import allow_mutation_on_saved_tensors
 from torch.utils._pytree import TreeSpec, tree_flatten, tree_leaves, tree_unflatten
 
 from ...core.errors import TemporalAttentionError
 from ...core.events import CallNotes
 from ..override import SLOT
 from .attention import GradientKernel
+from .copy_on_write import copy_on_write
 
 
 class Taps:
@@ -148,7 +148,7 @@ class _Recomputed(torch.autograd.Function):
     def backward(ctx, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         needed = ctx.needs_input_grad[1:]
         inputs = [x.detach().requires_grad_(need) for x, need in zip(ctx.saved_tensors, needed, strict=True)]
-        with torch.enable_grad(), allow_mutation_on_saved_tensors():
+        with torch.enable_grad(), copy_on_write():
             outputs = zip(ctx.call.run([x.clone() for x in inputs]), gradients, strict=True)
             due = [(out, g) for out, g in outputs if g is not None and out.requires_grad]
             del outputs  # with what is not due goes the graph that led there

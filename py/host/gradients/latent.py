@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import comfy.model_patcher
@@ -120,17 +121,22 @@ class Evaluation:
         network = unwrapped(executor.class_obj.diffusion_model)
         with ExitStack() as undo:
             undo.callback(self.taps.calls.clear)  # their graph holds the blocks' calls, which hold them
-            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, self.sampling.describe))
+            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, self.describe))
             begin = network.register_forward_pre_hook(lambda *call: self._begin(scope, undo, call[-1]), with_kwargs=True)
             undo.callback(begin.remove)
             with suppress(_Left):
                 executor(x, *saveable(args), **saveable(kwargs))
         return torch.zeros_like(x)
 
+    def describe(self, *call) -> Forward | None:
+        """What a network call is: none of those that make the prediction."""
+        forward = self.sampling.describe(*call)
+        return forward and replace(forward, extra=True)
+
     def open(self, forward: Forward) -> Pipeline:
-        """The pipeline of one network call: what acts in the run, then the tap."""
-        acting = (i for i in self.sampling.run.chain if not isinstance(i, Observer))
-        return Pipeline(active((*acting, self.tap), forward), lambda *_: None, self._record)
+        """The pipeline of one network call: what acts in the run, then the tap, the only one that watches."""
+        watching = active((self.tap,), replace(forward, extra=False))
+        return Pipeline((*active(self.sampling.run.chain, forward), *watching), lambda *_: None, self._record)
 
     def skip(self, reason: str) -> None:
         """Remembers why nothing could be tapped."""

@@ -1,0 +1,48 @@
+"""The registry's own tools, in an environment of their own: nothing of them gets into the host's."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools import ROOT, pins
+from tools.checklist.point import NotHere
+
+TOOLS = ("comfy-cli==1.23.0", "comfy-test==0.4.15")
+LIMIT = 600  # seconds
+
+
+def environment() -> Path:
+    """Its folder, made once. Raises NotHere where that is not possible."""
+    folder = pins.cache_folder(os.environ) / "checklist-1"
+    finished = folder / "finished"
+    if not finished.exists():
+        print(f"Installing {' and '.join(TOOLS)} into {folder} ...", flush=True)
+        commands = (
+            [sys.executable, "-m", "venv", "--clear", str(folder)],
+            [str(pins.venv_python(folder)), "-m", "pip", "install", "--quiet", *TOOLS],
+        )
+        for command in commands:
+            tried = subprocess.run(command, capture_output=True, text=True)
+            if tried.returncode:
+                raise NotHere(f"{' and '.join(TOOLS)} could not be installed: {tried.stderr.strip().splitlines()[-1:]}")
+        finished.touch()
+    return folder
+
+
+def run(program: str, *arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    """Runs one of them, which may write into a home folder of its own and call nobody."""
+    programs = pins.venv_python(environment()).parent
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        quiet = {"COMFY_CLI_NO_REMOTE_REFRESH": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+        environ = _at_home(Path(home)) | quiet | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+        subprocess.run([programs / "comfy", "tracking", "disable"], env=environ, capture_output=True, timeout=LIMIT)
+        command = [str(programs / program), *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, encoding="utf-8", timeout=LIMIT)
+
+
+def _at_home(home: Path) -> Mapping[str, str]:
+    names = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+    return dict(os.environ) | {name: str(home) for name in names}

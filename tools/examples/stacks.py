@@ -1,0 +1,61 @@
+"""Examples on real models: several techniques in a row, on each of five."""
+
+from tools.examples.real import FILES, FOX, Hunyuan, Ltx, Real, Wan22Pair, Wan22Small
+from tools.examples.recipe import Link, Recipe
+
+MODELS = (Real, Wan22Small, Wan22Pair, Hunyuan, Ltx)
+PUBLISHED = {Real, Wan22Small}  # whose massive channels are known
+
+
+def stacked(model: type[Real]) -> Recipe:
+    with_stas = model in PUBLISHED
+    named = "STH, TAR and STAS" if with_stas else "STH and TAR"
+    real = model(
+        f"Several techniques on {model.NAME}",
+        f"## Several techniques on {model.NAME}\n"
+        f"The same seed without and with {named}, at their defaults.\n\n"
+        "**Look at**\n"
+        "- The video: baseline on the left, treated on the right. Does the right one flicker less, keep its subject, move more?\n"
+        "- *Before and after*: the same in numbers. One seed proves nothing: try several.\n"
+        "- *What acted*: each technique, on how many calls, steps and blocks.\n\n"
+        "**Change:** bypass a technique (Ctrl+B) to see what it does in the company of the others. STH: *tau* up to 1. TAR: "
+        "*strength* below 0 calms the video, above 1 things begin to jump.\n\n"
+        f"{_about(model)}{FILES}It samples twice; for a first look lower *length* of the empty latent.",
+        FOX,
+    )
+    real.group("3. Techniques in a row")
+    treated_models = [_techniques(real, one, name, with_stas) for one, name in zip(real.models, _names(real), strict=True)]
+    traced = real.add("TA_TraceAttention", model=treated_models[0], entropy_rows=0)
+    treated_models[0] = traced[0]
+    real.group("4. The same seed twice")
+    plain, treated = real.sample("Baseline", real.models), real.sample("With techniques", treated_models)
+    seen = getattr(real, "halfway", treated)
+    real.group("5. Baseline | with techniques")
+    before, after = real.baseline_and("techniques", plain, treated, "several_techniques")
+    real.group("6. What happened")
+    real.text_view(real.add("TA_TraceInfo", trace=traced[1], samples=seen)[0], "What acted")
+    real.text_view(real.add("TA_VideoMeasures", before=before, after=after)[0], "Before and after")
+    real.add("TA_TensionHeatmap", "Tension reduction", quantity="tension reduction", trace=traced[1], samples=seen)
+    return real.recipe
+
+
+def _names(real: Real) -> tuple[str, ...]:
+    return ("",) if len(real.models) == 1 else (", high noise", ", low noise")
+
+
+def _techniques(real: Real, model: Link, name: str, with_stas: bool) -> Link:
+    sth = real.add("TA_SpectralTransportHomeostasis", f"STH{name}", model=model)
+    tar = real.add("TA_TemporalAttentionRegularization", f"TAR{name}", model=sth[0])
+    return real.add("TA_StructuredActivationSteering", f"STAS{name}", model=tar[0])[0] if with_stas else tar[0]
+
+
+def _about(model: type[Real]) -> str:
+    if model is Wan22Pair:
+        return (
+            "**Two networks:** the techniques go on both. What moves is decided by the one for high noise, so their effect "
+            "is there; the trace shows that one, found by its own sampler's latent. STAS has no published channels for "
+            "this model: measure them with *Massive Activations*.\n\n"
+        )
+    if model in PUBLISHED:
+        return "**STAS** finds the published channels by the shape of the network.\n\n"
+    return "**STAS** has no published channels for this model: measure them with *Massive Activations* first.\n\n"
