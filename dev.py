@@ -46,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
     command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
-    command("help", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
+    command("help-pages", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
     command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
     command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")

@@ -46,7 +46,7 @@ def test_every_node_has_a_page_and_no_other_is_there():
 
 @pytest.mark.parametrize("node", NODES)
 def test_the_page_for_other_languages_is_the_same(node):
-    assert (DOCS / f"{node}.md").read_text(encoding="utf-8") == page(node), "run `python dev.py help`"
+    assert (DOCS / f"{node}.md").read_text(encoding="utf-8") == page(node), "run `python dev.py help-pages`"
 
 
 @pytest.mark.parametrize("node", NODES)

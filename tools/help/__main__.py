@@ -1,4 +1,4 @@
-"""`dev.py help`: copies the help pages for all languages; `-- --pictures` also draws their pictures anew.
+"""`dev.py help-pages`: copies the help pages for all languages; `-- --pictures` also draws their pictures anew.
 
 ComfyUI looks for a page in the language of its user (`TA_X/zh.md`), and if there is none for `TA_X.md`, never for `TA_X/en.md`.
 """
@@ -27,7 +27,7 @@ WIDEST = 130  # characters of a line of text
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser("dev.py help", description=__doc__)
+    parser = argparse.ArgumentParser("dev.py help-pages", description=__doc__)
     parser.add_argument("--pictures", action="store_true", help="draw the pictures anew, on the demo model")
     if parser.parse_args().pictures:
         pictures()

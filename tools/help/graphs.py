@@ -60,6 +60,7 @@ def graphs() -> list[Graph]:
         synopsis(),
         measures(),
         dynamics(),
+        nursing(),
         edit(),
     ]
 
@@ -234,6 +235,19 @@ def dynamics() -> Graph:
     graph = Graph("dynamics", "a yellow circle moves right on a black background")
     reference = graph.decode(graph.sample("", graph.model), "")
     graph.picture("TA_FrameSimilarity", graph.add("TA_FrameSimilarity", images=reference)[1])
+    return graph
+
+
+def nursing() -> Graph:
+    """The reference moves the other way than the prompt says."""
+    graph = Graph("nursing", "a blue square moves left on a gray background")
+    reference = graph.sample("", graph.model, graph.text("a red circle moves right on a white background", ""))
+    noise = graph.add("RandomNoise", noise_seed=SEED)
+    nursed = graph.add(
+        "TA_InitialNoiseNursing", model=graph.model, positive=graph.positive, noise=noise[0], latent_image=graph.latent,
+        reference=reference,
+    )  # fmt: skip
+    graph.picture("TA_InitialNoiseNursing", nursed[1])
     return graph
 
 
