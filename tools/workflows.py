@@ -31,6 +31,7 @@ PREVIEWS = {
     "KSampler": LIVE,
     "SamplerCustom": LIVE,
     "SamplerCustomAdvanced": LIVE,
+    "TA_TraceAttention": LIVE,
     "LoadVideo": (320, 340),
     "PreviewAny": TEXT,
     "PreviewImage": PICTURE,
