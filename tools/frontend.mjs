@@ -1,7 +1,8 @@
 // The real ComfyUI frontend in the system's Chromium. CHROMIUM is the browser's program.
 import { chromium } from 'playwright-core'
 
-const QUIET = ['--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
+// Without a sandbox, which root and most containers do not have: nothing but our own server is ever opened.
+const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--no-first-run']
 const SETTINGS = {
   'LiteGraph.Canvas.MinFontSizeForLOD': 0,
   'Comfy.TutorialCompleted': true,
@@ -24,8 +25,7 @@ export function fit() {
 
 // One browser for any number of pages.
 export async function launch() {
-  const args = process.getuid?.() === 0 ? ['--no-sandbox', ...QUIET] : QUIET
-  return chromium.launch({ executablePath: process.env.CHROMIUM, headless: true, args })
+  return chromium.launch({ executablePath: process.env.CHROMIUM, headless: true, args: ARGUMENTS })
 }
 
 // A page of a user who was never here, with the frontend of the server at `url`. Nothing but that server can be reached, and of it
@@ -42,7 +42,7 @@ export async function boot(browser, url, viewport, { settings = {}, blocked = /$
   await page.route('**/*', (route) => (allowed(route.request().url()) ? route.continue() : route.abort()))
   watch(page)
   await page.goto(url, { waitUntil: 'load' })
-  const ready = () => window.app?.graph && window.app.vueAppReady && window.app.extensionManager.spinner === false
+  const ready = () => window.app?.vueAppReady && window.app.extensionManager.spinner === false && window.app.graph
   await page.waitForFunction(ready, null, { timeout: 90000 })
   return page
 }

@@ -36,6 +36,7 @@ PREVIEWS = {
     "KSampler": LIVE,
     "SamplerCustom": LIVE,
     "SamplerCustomAdvanced": LIVE,
+    "TA_TraceAttention": LIVE,
     "LoadVideo": (320, 340),
     "PreviewAny": TEXT,
     "PreviewImage": PICTURE,

@@ -8,10 +8,14 @@ const SMALL = { width: 800, height: 500 } // the page is drawn without a GPU: th
 export const EXAMPLES = new URL('../../example_workflows/', import.meta.url)
 const LARGE = { width: 2600, height: 1100 }
 const LIMIT = 300000 // milliseconds for one run of a workflow
-// Errors in the console of every new user: files that he does not have yet, and addresses outside, which are shut off.
-const EXPECTED = /\/user\.css|\/api\/userdata|ERR_FAILED|Content Security Policy/
+// Errors of the frontend itself for every new user: files that he does not have yet, addresses outside, which are shut off, and
+// its own start.
+const EXPECTED = /\/user\.css|\/api\/userdata|ERR_FAILED|Content Security Policy|accessed before initialization/
 
 export const MODES = { classic: false, 'Nodes 2.0': true }
+
+// Addresses of this pack's scripts, to be blocked: it must work without them.
+export const OWN_SCRIPTS = /\/extensions\/(?!core\/)[^?]*\.m?js/
 
 // The example workflow of this name, or with 'api/' before it, its API twin.
 export function example(name) {
@@ -31,7 +35,7 @@ export async function open(mode, { blocked } = {}) {
     page.on('pageerror', (error) => faults.push(error.message))
     page.on('console', (message) => {
       const text = `${message.text()} ${message.location().url}`
-      if (message.type() === 'error' && !EXPECTED.test(text)) faults.push(text)
+      if (message.type() === 'error' && !EXPECTED.test(text) && !blocked?.test(text)) faults.push(text)
     })
   }
   const page = await boot(browser, url, SMALL, { settings: { 'Comfy.VueNodes.Enabled': MODES[mode] }, blocked, watch })
@@ -102,6 +106,16 @@ class Frontend {
       },
       [name, value]
     )
+  }
+
+  // Adds one of each of this pack's nodes to an empty graph.
+  async addOwnNodes() {
+    await this.load({ version: 0.4, nodes: [], links: [], groups: [], last_node_id: 0, last_link_id: 0 }, 'own nodes')
+    await this.page.evaluate(() => {
+      const { app, LiteGraph } = window
+      const own = Object.keys(LiteGraph.registered_node_types).filter((type) => type.startsWith('TA_'))
+      for (const type of own.sort()) app.graph.add(LiteGraph.createNode(type))
+    })
   }
 
   // Puts these nodes into a subgraph and returns the id of its node.
