@@ -201,8 +201,9 @@ const stage = (frontend, name = 'schedule') => frontend.page.getByRole('applicat
 const point = (frontend, i) => stage(frontend).locator('.point').nth(i)
 
 async function middle(locator) {
-  await locator.waitFor()
-  const { x, y, width, height } = await locator.boundingBox()
+  let box = null
+  while (!box) box = await locator.boundingBox() // none while it is being drawn anew
+  const { x, y, width, height } = box
   return { x: x + width / 2, y: y + height / 2 }
 }
 
