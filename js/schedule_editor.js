@@ -7,6 +7,9 @@ import { Port } from './editor/port.js'
 import { ScheduleView } from './editor/schedule_view.js'
 
 const MARGINS = 20 // above and below, that the classic canvas takes from the height of a widget
+// A new node is a little larger than it has to be.
+const WIDTH = 480
+const MORE_TEXT = 50
 const VIEWS = { TA_TemporalSchedule: ScheduleView, TA_VideoSynopsisPrompt: KeyPromptsView }
 
 // Undo makes every node anew: an editor with the keyboard at it comes back so soon after a key and after it left.
@@ -26,6 +29,8 @@ function attach(node, View) {
   const options = { serialize: false, getMinHeight: () => View.HEIGHT + MARGINS, getValue: () => '', setValue: () => {} }
   // The first `serialize` keeps it out of the API prompt, this one out of the workflow's values.
   node.addDOMWidget('timeline', 'TA_TIMELINE', view.element, options).serialize = false
+  const [width, height] = node.computeSize()
+  node.setSize([Math.max(width, WIDTH), height + MORE_TEXT])
   const refresh = () => view.refresh()
   for (const name of View.WATCHED) after(node.widgets.find((widget) => widget.name === name), 'callback', refresh)
   after(node, 'onConfigure', () => {

@@ -1,5 +1,7 @@
 // Frames, latent frames and seconds of a clip, as py/core/curves.py counts them.
 
+import { rounded } from './text.js'
+
 const PLACES_A_FRAME = 1e6
 
 /** Latent frame 0 holds video frame 0, each later one the next `compression` video frames. */
@@ -15,6 +17,11 @@ export class Clip {
 
   get frames() {
     return 1 + (this.latentFrames - 1) * this.compression
+  }
+
+  /** Its length in words. */
+  said(remark = '') {
+    return `${this.frames} frames${remark}, ${this.latentFrames} latent, ${rounded(this.frames / this.fps, 2)} s`
   }
 
   /** The first video frame of a latent frame. */

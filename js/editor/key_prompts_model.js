@@ -1,4 +1,5 @@
 // What the editor of key prompts shows and does, without a page: where each prompt lies, and edits in latent frames.
+import { Clip } from './clip.js'
 import { keyPlaces, latentPlace, mixture, pastTheEnd, valueOf } from './key_places.js'
 import { addPrompt, placeAll, removePrompt, setPlaces } from './key_prompts_edits.js'
 import { parseKeyPrompts } from './key_prompts_text.js'
@@ -21,6 +22,13 @@ export function keysOf(text, { clip, transition }) {
   return { prompts: prompts.map((prompt, i) => ({ ...prompt, at: places[i], late: late(prompt) })), read }
 }
 
+/** A clip, or a longer one if prompts are placed past its end. */
+export function clipFor(text, clip) {
+  const scale = { seconds: clip.fps, frame: 1, percent: 0 }
+  const needed = parseKeyPrompts(text).map(({ place }) => (place ? Math.ceil(place.value * scale[place.unit]) + 1 : 1))
+  return Clip.of(Math.max(clip.frames, ...needed), clip.compression, clip.fps)
+}
+
 /** A prompt moved to a place in latent frames, as near as its neighbours allow. Prompts without places get percents first. */
 export function movedPrompt(text, setting, i, latent, fine = false) {
   const { prompts } = keysOf(text, setting)
@@ -33,7 +41,7 @@ export function movedPrompt(text, setting, i, latent, fine = false) {
   return rising(text, setPlaces(text, { [i]: valueOf(to, prompts[i].place.unit, clip, grid / 8) }))
 }
 
-/** A copy of prompt `i`, to be reworded, half-way to its neighbour or without places just behind it: { text, prompt }, or null. */
+/** A copy of prompt `i` half-way to its neighbour, or without places just behind it: { text, prompt }, or null. */
 export function addedPrompt(text, setting, i) {
   const { prompts } = keysOf(text, setting)
   const { clip } = setting

@@ -3,16 +3,17 @@ import { axis, AXIS_HEIGHT, Span } from './axis.js'
 import { keyPrompts, keyX, LANE, latentAt, promptAt } from './key_prompts_drawing.js'
 import { pixelOfLatent } from './key_places.js'
 import { setText } from './key_prompts_edits.js'
-import { addedPrompt, keysOf, movedPrompt, steppedPlace, withoutPrompt } from './key_prompts_model.js'
+import { addedPrompt, clipFor, keysOf, movedPrompt, steppedPlace, withoutPrompt } from './key_prompts_model.js'
 import { writtenPlace } from './key_prompts_text.js'
 import { tool } from './panel.js'
-import { number } from './schedule_text.js'
+import { rounded } from './text.js'
 import { View } from './view.js'
 
 const REACH = 10 // pixels around a place that count as it
 const LEFT = 78
 const LEAST = 84
-const HELP = 'Drag a diamond: move a prompt. Double click: change its words. Shift: finer. Keys: Tab, arrows, Enter, Insert, Delete.'
+const HELP =
+  'Drag a diamond: move a prompt. Double click: change its words. Shift: finer. Keys: Tab, arrows, Enter, Insert, Delete.'
 
 export class KeyPromptsView extends View {
   static NAME = 'key_prompts'
@@ -37,13 +38,13 @@ export class KeyPromptsView extends View {
 
   setting() {
     const { clip, known } = this.port.foundClip()
-    return { clip, known, transition: this.port.value('transition') }
+    const transition = this.port.value('transition')
+    return { clip: known ? clip : clipFor(this.text, clip), known, transition }
   }
 
   draw(setting) {
     const { clip, known } = setting
-    const lasts = number(Number((clip.frames / clip.fps).toFixed(2)))
-    this.panel.clip.textContent = `${clip.frames} frames${known ? '' : ' assumed'}, ${clip.latentFrames} latent, ${lasts} s`
+    this.panel.clip.textContent = clip.said(known ? '' : ' assumed')
     this.panel.clip.title = known ? '' : 'No node that sets a length is connected to this one yet.'
     this.keysFound = keysOf(this.text, setting)
     const { width, height } = this.panel.size
@@ -68,8 +69,8 @@ export class KeyPromptsView extends View {
     const prompt = this.keysFound.prompts[this.chosen?.i]
     if (!prompt) return ''
     const where = prompt.place ? `at ${writtenPlace(prompt.place)}` : 'evenly spread'
-    const frame = number(Number(pixelOfLatent(prompt.at, this.read.clip).toFixed(1)))
-    const latent = number(Number(prompt.at.toFixed(2)))
+    const frame = rounded(pixelOfLatent(prompt.at, this.read.clip), 1)
+    const latent = rounded(prompt.at, 2)
     return `Prompt ${this.chosen.i + 1}, ${where} (latent frame ${latent}, video frame ${frame}): ${prompt.text}`
   }
 

@@ -64,11 +64,11 @@ export class Port {
     return Clip.of(this.value('frames'), this.value('temporal_compression'), this.value('fps'))
   }
 
-  /** The clip of the nearest node that sets a length, from `start` on; `known` is false where there is none. */
-  foundClip(start, compression) {
+  /** The clip of the nearest node that sets a length, from `start` on, with a `given` compression; `known`: there is one. */
+  foundClip(start, given) {
     const found = lengthNear(start ?? this.node)
-    const clip = Clip.of(found?.frames ?? DEFAULT.frames, compression ?? found?.compression ?? DEFAULT.compression, this.value('fps'))
-    return { clip, known: found !== null }
+    const { frames, compression } = found ?? DEFAULT
+    return { clip: Clip.of(frames, given ?? compression, this.value('fps')), known: found !== null }
   }
 
   /** The node behind an input. */

@@ -5,12 +5,16 @@ import { svg } from './dom.js'
 
 const WANTED = 0.7 // above it a latent frame counts as wanted
 const PAD = 8
+const [LEAST, MOST] = [32, 110] // pixels of a row
 const STEPS = 24 // of a smooth curve between two points
 
 /** How high the rows of tracks are, and where a value lies in one. */
 export class Rows {
-  constructor(count, height, least = 32, most = 110) {
-    this.height = Math.max(least, Math.min(most, Math.floor(height / Math.max(count, 1))))
+  constructor(count, height) {
+    const fitting = height / Math.max(count, 1)
+    // Where not all fit, half of one is seen at the end: there is more.
+    const some = Math.max(1, Math.floor(height / LEAST - 0.5)) + 0.5
+    this.height = Math.floor(fitting < LEAST ? Math.max(LEAST, height / some) : Math.min(MOST, fitting))
     this.total = this.height * count
   }
 
@@ -49,36 +53,35 @@ export function track(track, i, rows, span, chosen) {
 function curveOf(track, i, rows, span) {
   if (track.problem) return []
   const bars = (kept) => track.masks.map((value, latent) => (kept(value) ? bar(value, latent, i, rows, span) : '')).join('')
-  const alone = svg('text', { class: 'faint middle', x: (span.left + span.right) / 2, y: rows.top(i) + rows.height / 2 + 4 }, 'throughout')
+  const center = { x: (span.left + span.right) / 2, y: rows.top(i) + rows.height / 2 + 4 }
   return [
     svg('path', { class: 'wanted', d: bars((value) => value > WANTED) }),
     svg('path', { class: 'unwanted', d: bars((value) => value > 0 && value <= WANTED) }),
     svg('path', { class: 'curve', d: line(track, i, rows, span) }),
-    track.points.length ? '' : alone
+    track.points.length ? '' : svg('text', { class: 'faint middle', ...center }, 'throughout')
   ]
 }
 
 function bar(value, latent, i, rows, span) {
-  const [left, right] = [span.x(span.clip.start(latent)), span.x(span.clip.start(latent + 1) || 1)]
+  const [left, right] = [span.x(span.clip.start(latent)), span.x(span.clip.start(latent + 1))]
   return `M${left} ${rows.y(i, 0)}V${rows.y(i, value)}H${right}V${rows.y(i, 0)}Z`
 }
 
 /** The curve itself, from the first frame to the end of the last. */
 function line({ points, places, interpolation }, i, rows, span) {
+  const at = (frame) => rows.y(i, valueAt(frame, points, places, interpolation))
   const last = span.clip.frames
-  const inside = places.filter((place) => place > 0 && place < last)
-  const ends = [0, ...inside, last]
-  let path = ''
-  ends.slice(1).forEach((end, k) => {
-    const count = interpolation === 'smooth' ? STEPS : 1
-    for (let step = k ? 1 : 0; step <= count; step++) {
-      const frame = ends[k] + ((end - ends[k]) * step) / count
-      const before = interpolation === 'hold' || step < count ? valueAt(Math.min(frame, end - 1e-6), points, places, interpolation) : null
-      path += `${path ? 'L' : 'M'}${span.x(frame)} ${rows.y(i, before ?? valueAt(frame, points, places, interpolation))}`
-    }
-    if (interpolation === 'hold') path += `V${rows.y(i, valueAt(end, points, places, interpolation))}`
-  })
-  return path
+  const corners = [0, ...places.filter((place) => place > 0 && place < last), last]
+  const parts = corners.slice(1).map((end, k) => part(corners[k], end, interpolation, at, span))
+  return `M${span.x(0)} ${at(0)}${parts.join('')}`
+}
+
+/** From one point to the next: straight, in steps, or level and then up or down. */
+function part(start, end, interpolation, at, span) {
+  if (interpolation === 'hold') return `H${span.x(end)}V${at(end)}`
+  const count = interpolation === 'smooth' ? STEPS : 1
+  const frames = Array.from({ length: count }, (_, step) => start + ((end - start) * (step + 1)) / count)
+  return frames.map((frame) => `L${span.x(frame)} ${at(frame)}`).join('')
 }
 
 /** A point; one past the end of the clip is an arrow at its edge. */

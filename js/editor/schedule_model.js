@@ -54,8 +54,8 @@ export function addedPoint(text, setting, i, { frame, value }, fine = false) {
 /** The next place for a point that the keyboard moves: a latent frame on or back, or fine a video frame. */
 export function steppedFrame(frame, by, clip, fine) {
   if (fine) return by > 0 ? Math.floor(frame + SAME) + 1 : Math.ceil(frame - SAME) - 1
-  const next = by > 0 ? clip.borders.find((border) => border > frame + SAME) : clip.borders.findLast((border) => border < frame - SAME)
-  return next ?? frame
+  const [before, after] = [(border) => border < frame - SAME, (border) => border > frame + SAME]
+  return (by > 0 ? clip.borders.find(after) : clip.borders.findLast(before)) ?? frame
 }
 
 /** How far the keyboard moves a value. */

@@ -1,6 +1,6 @@
 // The grammar of py/core/schedule.py, with the place of everything in the text, so that an edit can leave the rest alone.
 // tests/schedule_vectors.json holds both to the same readings and to the same places of errors.
-import { collapsed, linesOf, TextError } from './text.js'
+import { collapsed, linesOf, rounded, TextError } from './text.js'
 
 export const INTERPOLATIONS = ['hold', 'linear', 'smooth']
 export const UNITS = ['', 's', '%']
@@ -48,7 +48,7 @@ export function writtenLine({ phrase, interpolation, points }) {
 }
 
 /** At most six decimals, and none that are not needed. */
-export const number = (value) => String(Number(value.toFixed(6)))
+export const number = (value) => rounded(value, 6)
 
 class Reader {
   constructor(content, row, start) {
@@ -81,7 +81,8 @@ class Reader {
     const column = [...this.content.slice(0, at)].length + 1
     const got = came || (rest ? `'${rest[0]}'` : 'the end of the line')
     const { row, content } = this
-    throw new TextError(`Expected ${expected}, but got ${got} (line ${row}, column ${column}). ${action}`, { row, column, content })
+    const message = `Expected ${expected}, but got ${got} (line ${row}, column ${column}). ${action}`
+    throw new TextError(message, { row, column, content })
   }
 }
 

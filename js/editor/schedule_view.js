@@ -6,10 +6,12 @@ import { tool } from './panel.js'
 import { Rows, track } from './schedule_drawing.js'
 import { addLine, removeLine, removePoint, setCurve, setInterpolation } from './schedule_edits.js'
 import { addedPoint, movedPoint, pointedValue, steppedFrame, tracksOf, valueStep } from './schedule_model.js'
-import { INTERPOLATIONS, number, parseSchedule, writtenLine } from './schedule_text.js'
+import { INTERPOLATIONS, parseSchedule, writtenLine } from './schedule_text.js'
+import { rounded } from './text.js'
 
 const REACH = 9 // pixels around a point that count as it
 const STILL = { x: 3, y: 6 } // pixels that a hand may slip without meaning it
+const WAY = 'How this phrase gets from point to point'
 const HELP =
   'Click into a row: new point. Drag: move. Right click: remove. Shift: finer. Keys: Tab, arrows, Insert, Delete.'
 
@@ -23,7 +25,7 @@ export class ScheduleView extends View {
   }
 
   tools() {
-    this.way = html('select', { 'aria-label': 'How this phrase gets from point to point', title: 'How this phrase gets from point to point' })
+    this.way = html('select', { 'aria-label': WAY, title: WAY })
     for (const name of ['default', ...INTERPOLATIONS]) this.way.append(html('option', { value: name }, name))
     this.way.addEventListener('change', () => {
       const name = this.way.value === 'default' ? null : this.way.value
@@ -43,14 +45,15 @@ export class ScheduleView extends View {
 
   draw(setting) {
     const { clip } = setting
-    this.panel.clip.textContent = `${clip.frames} frames, ${clip.latentFrames} latent, ${number(Number((clip.frames / clip.fps).toFixed(2)))} s`
+    this.panel.clip.textContent = clip.said()
     if (!this.text.trim()) return this.panel.cover(['No phrase yet. Write one above, or press “+ Phrase”.'])
     this.tracks = tracksOf(this.text, setting)
     const { width, height } = this.panel.size
     const label = Math.min(130, Math.max(72, width * 0.24))
     this.span = new Span(width, label, clip)
     this.rows = new Rows(this.tracks.length, height)
-    const drawn = this.tracks.map((one, i) => track(one, i, this.rows, this.span, this.chosen?.i === i ? this.chosen.j : undefined))
+    const { i: chosen, j } = this.chosen ?? {}
+    const drawn = this.tracks.map((one, i) => track(one, i, this.rows, this.span, chosen === i ? j : undefined))
     this.panel.show(drawn, axis(this.span), this.rows.total, AXIS_HEIGHT)
     for (const text of this.panel.picture.querySelectorAll('.label')) fitText(text, label - 16)
   }
@@ -75,11 +78,19 @@ export class ScheduleView extends View {
     const track = this.tracks[this.chosen?.i]
     if (!track) return ''
     const point = track.points[this.chosen.j]
-    if (!point) return `${track.phrase}: ${track.points.length || 'no'} points${track.points.length ? '' : ', wanted throughout'}`
+    if (!point) return `${track.phrase}: ${track.points.length ? `${track.points.length} points` : 'wanted throughout'}`
     const place = track.places[this.chosen.j]
     const { clip } = this.span
-    const where = place > clip.frames - 1 ? 'after the last frame, never reached' : `latent frame ${clip.latent(Math.ceil(place - 0.01))}`
-    return `${track.phrase}: ${point.text} (video frame ${number(Number(place.toFixed(2)))}, ${number(Number((place / clip.fps).toFixed(3)))} s, ${where})`
+    const latent = `latent frame ${clip.latent(Math.ceil(place - 0.01))}`
+    const where = place > clip.frames - 1 ? 'after the last frame, never reached' : latent
+    return `${track.phrase}: ${point.text} (video frame ${rounded(place, 2)}, ${rounded(place / clip.fps, 3)} s, ${where})`
+  }
+
+  reveal() {
+    const { stage } = this.panel
+    const [top, bottom] = [this.rows.top(this.chosen.i), this.rows.top(this.chosen.i + 1)]
+    if (top < stage.scrollTop) stage.scrollTop = top
+    if (bottom > stage.scrollTop + stage.clientHeight) stage.scrollTop = bottom - stage.clientHeight
   }
 
   // What the pointer does.
@@ -184,16 +195,6 @@ export class ScheduleView extends View {
 
   pasted(words) {
     const { i } = this.chosen ?? {}
-    if (!this.tracks[i] || !readable(words)) return false
-    this.edit((text) => setCurve(text, i, words))
-    return true
-  }
-}
-
-function readable(text) {
-  try {
-    return parseSchedule(text).length > 0
-  } catch {
-    return false
+    return Boolean(this.tracks[i]) && this.edit((text) => setCurve(text, i, words))
   }
 }

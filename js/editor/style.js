@@ -26,10 +26,12 @@ select { padding: 0 2px; }
 option { background: var(--ground); }
 button:hover:enabled, select:hover:enabled { background: color-mix(in oklab, var(--ink) 20%, var(--ground)); }
 :disabled { opacity: 0.4; cursor: default; }
-.stage { flex: 1; min-height: 0; overflow: hidden auto; position: relative; scrollbar-width: thin; }
+.stage { flex: 1 1 0; min-height: 0; overflow: hidden auto; position: relative;
+  scrollbar-width: thin; scrollbar-color: var(--faint) transparent; }
 svg { display: block; width: 100%; user-select: none; -webkit-user-select: none; }
-.stage svg { outline: none; }
-.stage:has(svg:focus-visible), button:focus-visible, select:focus-visible { outline: 2px solid var(--accent); outline-offset: -2px; }
+.stage svg { position: absolute; outline: none; } /* it takes the height that there is, and never asks for more */
+.stage:has(svg:focus-visible), button:focus-visible, select:focus-visible {
+  outline: 2px solid var(--accent); outline-offset: -2px; }
 .status { padding: 3px 8px 4px; color: var(--faint); min-height: 23px; border-top: 1px solid var(--line); }
 .status:empty { display: none; }
 .status.wrong { color: var(--wrong); }
@@ -58,6 +60,7 @@ text.end { text-anchor: end; }
 .segment.odd { fill: #d98a1f; fill-opacity: 0.34; }
 .frame { fill: none; stroke: var(--ink); stroke-width: 1.5; }
 .words { height: 100%; padding: 4px 6px; overflow: hidden; overflow-wrap: anywhere; font-size: 11px; line-height: 1.3; }
+.words.number { padding: 4px 0; text-align: center; }
 .stem { stroke: var(--ink); stroke-opacity: 0.55; stroke-dasharray: 2 2; pointer-events: none; }
 .key { fill: var(--ground); stroke: var(--ink); stroke-width: 1.5; pointer-events: none; }
 .key.chosen { fill: var(--ink); }

@@ -20,6 +20,9 @@ export class TextError extends Error {
   }
 }
 
+/** A number with at most so many decimals, and none that are not needed. */
+export const rounded = (value, decimals) => String(Number(value.toFixed(decimals)))
+
 /** The lines of a text as { row, start, content }, broken at `pattern`, which has to be global. */
 export function linesOf(text, pattern) {
   const lines = []

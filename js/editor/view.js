@@ -61,22 +61,24 @@ export class View {
 
   lock() {
     const from = this.port.source(this.port.name)?.title
-    this.panel.cover([`The text comes ${from ? `from “${from}”` : 'through a link'}: edit it there, or take the link away to edit it here.`])
+    const where = from ? `from “${from}”` : 'through a link'
+    this.panel.cover([`The text comes ${where}: edit it there, or take the link away to edit it here.`])
   }
 
-  /** Writes a changed text, as one step to undo. */
+  /** Writes a changed text, as one step to undo. Returns whether the change could be made. */
   edit(change) {
-    if (!this.editable) return
+    if (!this.editable) return false
+    const changed = attempt(() => change(this.text))
+    if (changed === null) return false
     this.port.begin()
-    try {
-      this.port.write(change(this.text))
-    } catch (error) {
-      if (!(error instanceof TextError)) throw error
-    } finally {
-      this.port.end()
-    }
+    this.port.write(changed)
+    this.port.end()
     this.refresh()
+    return true
   }
+
+  /** Scrolls to what is chosen; not all editors can. */
+  reveal() {}
 
   close() {
     this.letGo()
@@ -157,6 +159,7 @@ export class View {
     event.preventDefault()
     event.stopPropagation()
     this.refresh()
+    this.reveal()
   }
 
   copy(event) {
@@ -178,5 +181,15 @@ export class View {
     const { stage } = this.panel
     if (stage.scrollHeight > stage.clientHeight && !event.ctrlKey) event.stopPropagation()
     else this.port.zoom(event)
+  }
+}
+
+/** What it returns, or null where a text cannot be read. */
+function attempt(change) {
+  try {
+    return change()
+  } catch (error) {
+    if (error instanceof TextError) return null
+    throw error
   }
 }

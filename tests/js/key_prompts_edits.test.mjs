@@ -4,9 +4,11 @@ import test from 'node:test'
 import { Clip } from '../../js/editor/clip.js'
 import { latentOfPixel, latentPlace, pixelOfLatent, valueOf } from '../../js/editor/key_places.js'
 import { setText } from '../../js/editor/key_prompts_edits.js'
-import { addedPrompt, keysOf, movedPrompt, spread, steppedPlace, withoutPrompt } from '../../js/editor/key_prompts_model.js'
+import * as model from '../../js/editor/key_prompts_model.js'
 import { parseKeyPrompts } from '../../js/editor/key_prompts_text.js'
 import { chooser } from './chance.mjs'
+
+const { addedPrompt, clipFor, keysOf, movedPrompt, spread, steppedPlace, withoutPrompt } = model
 
 const SETTING = { clip: new Clip(21, 4, 16), transition: 0.25 }
 const PLACED = '0s: a lake\r\n\r\n  02.50S :  a thaw \r\n4s: water'
@@ -65,6 +67,11 @@ test('what was placed past the end is known', () => {
   assert.deepEqual(keysOf('0s: a\n9s: b', SETTING).prompts.map(({ at, late }) => [at, late]), [[0, false], [20, true]])
 })
 
+test('a clip of unknown length is long enough', () => {
+  const frames = (text) => clipFor(text, SETTING.clip).frames
+  assert.deepEqual(['a\nb', '0s: a\n5s: b', '0s: a\n9s: b', 'f0: a\nf200: b', '100%: a'].map(frames), [81, 81, 145, 201, 81])
+})
+
 test('places and video frames are each other’s inverse', () => {
   for (const compression of [1, 4, 6, 8]) {
     const clip = new Clip(9, compression, 24)
@@ -84,7 +91,8 @@ test('whatever is moved stays readable, and keeps its unit and its words', () =>
     const values = [...new Set(Array.from({ length: 4 }, () => chance.whole(0, 100)))].sort((a, b) => a - b)
     const write = chance.of([(value) => `${value / 20}s`, (value) => `${value}%`, (value) => `f${value}`])
     const text = values.map((value, i) => `${write(value)}: prompt ${i}`).join('\n\n')
-    const [i, to, fine] = [chance.whole(0, values.length - 1), chance.whole(-2, setting.clip.latentFrames + 1), chance.of([true, false])]
+    const [i, to] = [chance.whole(0, values.length - 1), chance.whole(-2, setting.clip.latentFrames + 1)]
+    const fine = chance.of([true, false])
     const [before, after] = [text, movedPrompt(text, setting, i, to, fine)].map(parseKeyPrompts)
     const rest = (prompts) => prompts.map(({ text, place }, k) => [text, place.unit, k === i || place.written])
     assert.deepEqual(rest(after), rest(before))
