@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("demo", demo, "Run an example workflow from start to end; its results go to output/demo.")
-    command("test", test, "Run ruff, the unit tests and the tests in ComfyUI; `-- ARGUMENTS` go to pytest.").add_argument(
+    command("test", test, "Run ruff and the tests: unit, in ComfyUI, in a browser; `-- ARGUMENTS` go to pytest or to the part.").add_argument(
         "part", nargs="?", choices=list(suite.PARTS), help="only this part"
     )
     command("serve", serve, "Start ComfyUI with this pack, to be opened in a browser.").add_argument(
@@ -60,7 +60,7 @@ def demo(options: argparse.Namespace) -> int:
 def test(options: argparse.Namespace) -> int:
     found = host.ready()
     host.require(found, host.TO_TEST)
-    return suite.run(found, [options.part] if options.part else list(suite.PARTS), options.more)
+    return suite.run(found, options.part, options.more)
 
 
 def serve(options: argparse.Namespace) -> int:

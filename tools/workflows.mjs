@@ -2,34 +2,10 @@
 // Loads each API prompt, lays it out in groups, and writes what the frontend saves: the workflow and its API twin. Of a job with
 // `inside` the frontend makes a subgraph blueprint of those nodes, too.
 import fs from 'node:fs'
-import os from 'node:os'
 import path from 'node:path'
-import { chromium } from 'playwright-core'
+import { boot, launch } from './frontend.mjs'
 
 const [url, jobs, results, pictures] = process.argv.slice(2)
-const quiet = ['--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run']
-const options = {
-  executablePath: process.env.CHROMIUM,
-  headless: true,
-  viewport: { width: 3000, height: 1300 },
-  args: process.getuid?.() === 0 ? ['--no-sandbox', ...quiet] : quiet
-}
-
-async function boot(browser) {
-  const page = await browser.newPage()
-  const local = (address) => address.startsWith(url) || /^(data|blob):/.test(address)
-  await browser.route('**/*', (route) => (local(route.request().url()) ? route.continue() : route.abort()))
-  page.on('pageerror', (error) => errors.push(error.message))
-  const answer = await fetch(`${url}/api/settings`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ 'Comfy.TutorialCompleted': true, 'Comfy.Workflow.ShowMissingModelsWarning': false })
-  })
-  if (!answer.ok) throw new Error(`settings: ${answer.status}`)
-  await page.goto(url, { waitUntil: 'load' })
-  await page.waitForFunction(() => window.app?.graph && window.app.vueAppReady, null, { timeout: 90000 })
-  return page
-}
 
 // Runs in the page. Nodes flow down the columns of their group, groups stand side by side, the note is in front.
 async function make({ name, prompt, groups, note, previews, properties }) {
@@ -150,9 +126,9 @@ async function picture(page, { width, start, cover }, file) {
 }
 
 const errors = []
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'workflows-'))
-const browser = await chromium.launchPersistentContext(folder, options)
-const page = await boot(browser)
+const browser = await launch()
+const watch = (page) => page.on('pageerror', (error) => errors.push(error.message))
+const page = await boot(browser, url, { width: 3000, height: 1300 }, { watch })
 const found = []
 for (const job of JSON.parse(fs.readFileSync(jobs, 'utf8'))) {
   const { width, start, ...made } = await page.evaluate(make, job)
@@ -163,4 +139,3 @@ for (const job of JSON.parse(fs.readFileSync(jobs, 'utf8'))) {
 }
 fs.writeFileSync(results, JSON.stringify({ errors, found }))
 await browser.close()
-fs.rmSync(folder, { recursive: true, force: true })

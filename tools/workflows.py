@@ -1,13 +1,10 @@
 """`dev.py workflows [-- NAMES]`: has the real frontend make example_workflows/ and subgraphs/ from tools/examples.
 
-Runs in the host's own Python. It needs Node.js, Chromium (CHROMIUM says where, if it is not found) and
-`npm install --no-save playwright-core` in this folder.
+Runs in the host's own Python. It needs Chromium, Node.js and playwright-core: tools/browser.py says how they are installed.
 """
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT, pins
+from tools import ROOT, browser, pins
 from tools.client import Client, Prompt
 from tools.errors import ChoreError
 from tools.examples import recipes
@@ -32,7 +29,6 @@ BLUEPRINT_PROMPTS = ROOT / "tests" / "host" / "blueprints"
 PICTURES = ROOT / "output" / "workflows"
 PACK = "temporal-attention"  # its name in the registry
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 # Width of nodes that show something, and the height that it takes: the live preview of samplers, for one.
 PICTURE, CLIP, TEXT, LIVE, CHART = (460, 340), (560, 260), (460, 220), (320, 240), (460, 170)
@@ -52,7 +48,7 @@ PREVIEWS = {
 
 
 def main(names: Sequence[str]) -> None:
-    browser = chromium()
+    environment = browser.environment()
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as base, Server(Path(base), cpu=True) as server:
         client = Client(server.url)
@@ -60,7 +56,7 @@ def main(names: Sequence[str]) -> None:
         jobs = [job_of(recipe, known) for recipe in recipes()] + [blueprint_job(blueprint, known) for blueprint in blueprints()]
         jobs = [job for job in jobs if not names or job["name"] in names]
         write_video(Path(base) / "input" / VIDEO)
-        for job, made in zip(jobs, in_browser(browser, server.url, jobs, Path(base)), strict=True):
+        for job, made in zip(jobs, in_browser(environment, server.url, jobs, Path(base)), strict=True):
             check(made, job["prompt"])
             if job["inside"]:
                 keep_blueprint(made, published(Path(base), job["name"]))
@@ -68,13 +64,6 @@ def main(names: Sequence[str]) -> None:
                 keep(made)
                 keep_thumbnail(client, job, made["prompt"])
     print(f"Pictures to look at: {PICTURES}")
-
-
-def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found or not shutil.which("node"):
-        raise ChoreError("Node.js and Chromium", "not both", "Install them, or set CHROMIUM to the browser's program.")
-    return found
 
 
 def job_of(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,13 +97,13 @@ def properties_of(kind: str, models: Sequence[Mapping[str, str]] | None) -> dict
     return source | ({"models": list(models)} if models else {})
 
 
-def in_browser(browser: str, url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
+def in_browser(environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """What the frontend made of each job."""
     asked, answered = folder / "jobs.json", folder / "made.json"
     asked.write_text(json.dumps(jobs), encoding="utf-8")
     command = ["node", str(ROOT / "tools" / "workflows.mjs"), url, str(asked), str(answered), str(PICTURES)]
-    if subprocess.run(command, cwd=ROOT, env=os.environ | {"CHROMIUM": browser}).returncode != 0:
-        raise ChoreError("the frontend to make the workflows", "an error, see above", "Is playwright-core installed here?")
+    if subprocess.run(command, cwd=ROOT, env=environment).returncode != 0:
+        raise ChoreError("the frontend to make the workflows", "an error, see above", "Correct the recipe that it names.")
     made = json.loads(answered.read_text(encoding="utf-8"))
     if made["errors"]:
         raise ChoreError("a page without errors", "; ".join(made["errors"]), "See to the workflow that was loaded then.")

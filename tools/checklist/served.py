@@ -13,7 +13,7 @@ from tools.server import COLOUR
 SLOWEST = 0.5  # seconds
 LANGUAGES = ("en", "zh", "ja")
 LARGEST_PICTURE = 200_000  # bytes
-BAD_NEWS = re.compile(r"Cannot import|IMPORT FAILED|Skip .*module|WARNING.*(?:temporal|{})".format(re.escape(ROOT.name)), re.I)
+BAD_NEWS = re.compile(rf"Cannot import|IMPORT FAILED|Skip .*module|WARNING.*(?:temporal|{re.escape(ROOT.name)})", re.I)
 
 
 @point(7, "it loads without a word in the log, and fast")
@@ -86,8 +86,9 @@ def thumbnails(bench: Workbench) -> str:
         except HTTPError:
             wrong.append(f"{name}: none")
             continue
-        largest = max(largest, len(answer.body))
-        wrong += [f"{name}: {answer.kind}, {len(answer.body)}"] * (answer.kind != "image/jpeg" or len(answer.body) > LARGEST_PICTURE)
+        size = len(answer.body)
+        largest = max(largest, size)
+        wrong += [f"{name}: {answer.kind}, {size} bytes"] * (answer.kind != "image/jpeg" or size > LARGEST_PICTURE)
     expect_none(wrong, "pictures")
     return f"{len(listed)} examples; the largest picture has {largest / 1000:.0f} kB"
 
@@ -113,5 +114,3 @@ def replacements(bench: Workbench) -> str:
     retired = released.keys() - bench.own.keys()
     expect_none(retired - set(bench.client.get("/node_replacements")), "retired ids without a replacement")
     return f"{len(retired)} of {len(released)} released ids are retired"
-
-

@@ -1,0 +1,37 @@
+// Every example workflow, opened in both kinds of canvas and run on the demo model.
+import assert from 'node:assert/strict'
+import fs from 'node:fs'
+import { test } from 'node:test'
+import { MODES, open } from './page.mjs'
+
+const FOLDER = new URL('../../example_workflows/', import.meta.url)
+const read = (file) => JSON.parse(fs.readFileSync(new URL(file, FOLDER), 'utf8'))
+const FILES = fs.readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
+const STEPS = 4 // of each sampler: it is about the graph, not about the video
+
+test('examples', async (t) => {
+  const frontends = []
+  for (const mode of Object.keys(MODES)) frontends.push(await open(mode))
+  // A workflow in both modes before the next one: the second run is then taken from the server's cache.
+  for (const file of FILES)
+    for (const frontend of frontends) await t.test(`${file}, ${frontend.mode}`, () => example(frontend, file))
+  for (const frontend of frontends) await frontend.close()
+})
+
+async function example(frontend, file) {
+  const [workflow, twin, name] = [read(file), read(`api/${file}`), file.replace('.json', '')]
+  const loaders = workflow.nodes.filter((node) => node.properties.models).map((node) => node.type)
+  frontend.faults.length = 0
+  assert.deepEqual((await frontend.load(workflow, name)).sort(), loaders.sort(), 'red nodes are those whose files nobody has')
+  assert.deepEqual(values(await frontend.prompt()), values(twin))
+  await frontend.set('steps', STEPS)
+  if (!loaders.length) assert.notDeepEqual(await frontend.run(), [])
+  await frontend.screenshot(name)
+  assert.deepEqual(frontend.faults, [])
+}
+
+// A prompt without the titles of its nodes, and without what Nodes 2.0 adds to Load Video.
+function values(prompt) {
+  const kept = ({ class_type, inputs: { 'video-preview': shown, ...inputs } }) => ({ class_type, inputs })
+  return Object.fromEntries(Object.entries(prompt).map(([id, node]) => [id, kept(node)]))
+}
