@@ -33,9 +33,9 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("demo", demo, "Run an example workflow from start to end; its results go to output/demo.")
-    command("test", test, "Run ruff and the tests: unit, in ComfyUI, in a browser; `-- ARGUMENTS` go to pytest or to the part.").add_argument(
-        "part", nargs="?", choices=list(suite.PARTS), help="only this part"
-    )
+    command(
+        "test", test, "Run ruff and the tests: unit, in ComfyUI, in a browser; `-- ARGUMENTS` go to pytest or to the part."
+    ).add_argument("part", nargs="?", choices=list(suite.PARTS), help="only this part")
     command("serve", serve, "Start ComfyUI with this pack, to be opened in a browser.").add_argument(
         "--port", type=int, default=0, help="default: any free one"
     )
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
     command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
     command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
+    command("checklist", checklist, "Check thirty points of a first-class pack on the real host; `-- NUMBERS` chooses.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
     return top
@@ -101,6 +102,10 @@ def workflows(options: argparse.Namespace) -> int:
 
 def signatures(options: argparse.Namespace) -> int:
     return run_tool("signatures")
+
+
+def checklist(options: argparse.Namespace) -> int:
+    return run_tool("checklist", *options.more)
 
 
 def setup(options: argparse.Namespace) -> int:
