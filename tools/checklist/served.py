@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from urllib.error import HTTPError
 from urllib.parse import quote
 
@@ -20,10 +22,11 @@ BAD_NEWS = re.compile(rf"Cannot import|IMPORT FAILED|Skip .*module|WARNING.*(?:t
 def quiet(bench: Workbench) -> str:
     log = COLOUR.sub("", bench.log)
     expect_none([line for line in log.splitlines() if BAD_NEWS.search(line)], "lines")
-    seconds = [float(found) for found in re.findall(rf"([\d.]+) seconds: .*{re.escape(ROOT.name)}$", log, re.M)]
-    expect(len(seconds) == 1, "no import time in the log")
-    expect(seconds[0] <= SLOWEST, f"{seconds[0]} s to import, more than {SLOWEST}")
-    return f"no bad line; {seconds[0]} s to import"
+    said = re.findall(rf"([\d.]+ seconds): .*{re.escape(ROOT.name)}$", log, re.M)
+    command = [sys.executable, "-m", "tools.checklist.import_time"]
+    measured = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()[-1]
+    expect(float(measured) < SLOWEST, f"{measured} s of processor time to import, not under {SLOWEST}")
+    return f"no bad line; {measured} s of processor time to import, {' '.join(said)} on the clock"
 
 
 @point(8, "every node is there, from the checkout and from the archive alone")
