@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     command("help-pages", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
     command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
     command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
+    command("checklist", checklist, "Check thirty points of a first-class pack on the real host; `-- NUMBERS` chooses.")
     command("setup", setup, "Only make the ComfyUI that the other commands need.")
     command("where", where, "Say which ComfyUI and which Python are used.")
     return top
@@ -106,6 +107,10 @@ def workflows(options: argparse.Namespace) -> int:
 
 def signatures(options: argparse.Namespace) -> int:
     return run_tool("signatures")
+
+
+def checklist(options: argparse.Namespace) -> int:
+    return run_tool("checklist", *options.more)
 
 
 def setup(options: argparse.Namespace) -> int:

@@ -1,9 +1,11 @@
-"""Draws docs/icon.png (400 x 400) and docs/banner.png (21:9), for the registry: python -m tools.brand, with matplotlib.
+"""Draws docs/icon.png (400 x 400) and docs/banner.png (21:9) for the registry, and cards for examples: python -m tools.brand.
 
 The sign is what the pack is about: attention from each frame to each other one, strongest near the diagonal.
 """
 
+import io
 import math
+import textwrap
 
 import matplotlib
 
@@ -36,6 +38,22 @@ def banner() -> None:
     axes.text(484, 300, "See and steer how video models attend across frames", color=QUIET, size=19, va="center")
     strip(axes, 484, 76, 700)
     figure.savefig(ROOT / "docs" / "banner.png", dpi=100)
+
+
+def card(name: str) -> bytes:
+    """A PNG of 512 x 320 with the name of an example."""
+    figure, axes = canvas(512, 320, NIGHT)
+    matrix(axes, (400, 118), 150)
+    what, on, model = name.partition(" on ")
+    lines = textwrap.wrap(what if on else name, 17)
+    for row, line in enumerate(lines):
+        axes.text(34, 262 - 40 * row, line, color=PALE, size=21, weight="bold", va="center")
+    axes.text(36, 258 - 40 * len(lines), model, color=COLOURS(0.86), size=16, va="center")
+    axes.text(36, 34, "needs model files", color=QUIET, size=11, va="center")
+    file = io.BytesIO()
+    figure.savefig(file, dpi=100)
+    plt.close(figure)
+    return file.getvalue()
 
 
 def canvas(width: int, height: int, colour: str = "none") -> tuple[plt.Figure, Axes]:

@@ -53,9 +53,7 @@ async function make({ name, prompt, groups, note, previews, properties }) {
   await app.loadApiJson(structuredClone(prompt), name)
   for (const node of graph().nodes) prepare(node)
   let left = 420 + GAP
-  let start
   for (const { title, nodes } of groups) {
-    if (nodes.some((id) => graph().getNodeById(id).type.startsWith('TA_'))) start ??= left
     const [right, bottom] = place(nodes.map((id) => graph().getNodeById(id)), left)
     const frame = new LiteGraph.LGraphGroup(title)
     frame.pos = [left, 0]
@@ -65,7 +63,7 @@ async function make({ name, prompt, groups, note, previews, properties }) {
   }
   addNote(note)
   const made = await app.graphToPrompt()
-  return { workflow: made.workflow, prompt: made.output, width: left, start }
+  return { workflow: made.workflow, prompt: made.output, width: left }
 }
 
 // Runs in the page that shows the made graph. What the frontend publishes when the nodes inside are made one, and it alone is left.
@@ -80,6 +78,8 @@ async function publish({ name, description, aliases, inside }) {
     const origin = graph.getNodeById(link.origin_id)
     const label = origin.title === 'each by its own name' ? origin.outputs[link.origin_slot].name.toLowerCase() : origin.title
     subgraph.renameInput(subgraph.inputs[index], label)
+    const widget = node.widgets.find((one) => one.name === input.widget?.name)
+    if (widget) widget.value = origin.widgets[0].value
     named.push(label)
   })
   node.outputs.forEach((output, index) => {
@@ -87,7 +87,7 @@ async function publish({ name, description, aliases, inside }) {
     subgraph.renameOutput(subgraph.outputs[index], label)
     named.push(label)
   })
-  Object.assign(subgraph, { description, category: 'temporal attention' })
+  subgraph.description = description
   subgraph.extra = { ...subgraph.extra, BlueprintDescription: description, BlueprintSearchAliases: aliases }
   node.title = name
   const { output } = await app.graphToPrompt()
@@ -105,24 +105,15 @@ async function check({ workflow, name }) {
   return { unknown: unknown.map((node) => node.type), prompt: (await window.app.graphToPrompt()).output }
 }
 
-async function look(page, scale, left) {
-  const move = ({ scale, left }) => {
+async function picture(page, width, file) {
+  await page.evaluate((width) => {
     const { ds } = window.app.canvas
-    ds.scale = scale
-    ds.offset = [60 / scale - left, 120 / scale]
+    ds.scale = Math.min(1, 2850 / width)
+    ds.offset = [60 / ds.scale, 120 / ds.scale]
     window.app.canvas.setDirty(true, true)
-  }
-  await page.evaluate(move, { scale, left })
+  }, width)
   await page.waitForTimeout(700)
-}
-
-// The whole graph, and for a graph that cannot run here a cut of it: from the group in which this pack's nodes begin.
-async function picture(page, { width, start, cover }, file) {
-  await look(page, Math.min(1, 2850 / width), 0)
-  await page.screenshot({ path: `${file}.png` })
-  if (!cover) return
-  await look(page, 0.8, start - 20)
-  await page.screenshot({ path: `${file}.cover.png`, clip: { x: 60, y: 110, width: 1440, height: 900 } })
+  await page.screenshot({ path: file })
 }
 
 const errors = []
@@ -131,9 +122,9 @@ const watch = (page) => page.on('pageerror', (error) => errors.push(error.messag
 const page = await boot(browser, url, { width: 3000, height: 1300 }, { watch })
 const found = []
 for (const job of JSON.parse(fs.readFileSync(jobs, 'utf8'))) {
-  const { width, start, ...made } = await page.evaluate(make, job)
+  const { width, ...made } = await page.evaluate(make, job)
   const loaded = await page.evaluate(check, { workflow: made.workflow, name: job.name })
-  if (pictures) await picture(page, { width, start, cover: job.cover }, path.join(pictures, job.name))
+  if (pictures) await picture(page, width, path.join(pictures, `${job.name}.png`))
   const blueprint = job.inside && (await page.evaluate(publish, job))
   found.push({ name: job.name, ...made, loaded, blueprint })
 }

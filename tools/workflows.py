@@ -1,6 +1,6 @@
 """`dev.py workflows [-- NAMES]`: has the real frontend make example_workflows/ and subgraphs/ from tools/examples.
 
-It needs Chromium, Node.js and playwright-core: tools/browser.py says how they are installed. Runs in the host's own Python.
+Runs in the host's own Python. It needs Chromium, Node.js and playwright-core: tools/browser.py says how they are installed.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT, browser, pins
+from tools import ROOT, brand, browser, pins
 from tools.client import Client, Prompt
 from tools.errors import ChoreError
 from tools.examples import recipes
@@ -27,7 +27,7 @@ FOLDER = ROOT / "example_workflows"
 BLUEPRINTS = ROOT / "subgraphs"
 BLUEPRINT_PROMPTS = ROOT / "tests" / "host" / "blueprints"
 PICTURES = ROOT / "output" / "workflows"
-PACK = "temporal-attention"  # its name in the registry
+PACK, CATEGORY = "temporal-attention", "temporal attention"  # its name in the registry, and in the node library
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 # Width of nodes that show something, and the height that it takes: the live preview of samplers, for one.
@@ -36,7 +36,6 @@ PREVIEWS = {
     "KSampler": LIVE,
     "SamplerCustom": LIVE,
     "SamplerCustomAdvanced": LIVE,
-    "TA_TraceAttention": LIVE,
     "LoadVideo": (320, 340),
     "PreviewAny": TEXT,
     "PreviewImage": PICTURE,
@@ -80,8 +79,7 @@ def job_of(recipe: Recipe, known: Mapping[str, Any]) -> dict[str, Any]:
         "note": recipe.note,
         "previews": PREVIEWS | charts,
         "properties": properties,
-        "cover": bool(recipe.models),
-        "shown": recipe.cover,
+        "cover": recipe.cover,
         "inside": None,
     }
 
@@ -131,14 +129,13 @@ def keep(made: Mapping[str, Any]) -> None:
 
 
 def keep_thumbnail(client: Client, job: Mapping[str, Any], prompt: Prompt) -> None:
-    """Runs it and shows its clips or the picture that stands for it; of a graph that cannot run here, a cut of the graph."""
-    path, cover = FOLDER / f"{job['name']}.jpg", job["shown"]
+    """Runs it and shows what its cover node showed; an example that cannot run here gets a card with its name."""
     if job["cover"]:
-        path.write_bytes(thumbnail((PICTURES / f"{job['name']}.cover.png").read_bytes()))
-        return
-    outputs = client.outputs(client.follow(client.queue(prompt)))
-    fits = (output.content for output in outputs if (output.node == cover if cover else output.name.endswith(".webp")))
-    path.write_bytes(thumbnail(next(fits)))
+        outputs = client.outputs(client.follow(client.queue(prompt)))
+        shown = next(output.content for output in outputs if output.node == job["cover"])
+    else:
+        shown = brand.card(job["name"])
+    (FOLDER / f"{job['name']}.jpg").write_bytes(thumbnail(shown))
 
 
 def published(base: Path, name: str) -> str:
@@ -154,6 +151,7 @@ def published(base: Path, name: str) -> str:
 def keep_blueprint(made: Mapping[str, Any], text: str) -> None:
     """Writes the blueprint, and for the tests the prompt of a graph with it."""
     name, workflow = made["name"], json.loads(text)
+    workflow["definitions"]["subgraphs"][0]["category"] = CATEGORY
     write(BLUEPRINTS / f"{name}.json", workflow)
     write(BLUEPRINT_PROMPTS / f"{name}.json", made["blueprint"]["output"])
     print(f"{name}: {', '.join(made['blueprint']['named'])}")

@@ -21,9 +21,9 @@ EMBEDDING = "embedding:"
 # How a vocabulary writes the word "the" with its space -> how its pieces are put together.
 BYTES = decoders.ByteLevel().decode
 SPELLINGS: dict[str, Callable[[list[str]], str]] = {
-    "▁the": decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]).decode,
-    "Ġthe": BYTES,
-    "the</w>": lambda pieces: BYTES([piece.replace("</w>", "Ġ") for piece in pieces]),
+    "\u2581the": decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]).decode,
+    "\u0120the": BYTES,
+    "the</w>": lambda pieces: BYTES([piece.replace("</w>", "\u0120") for piece in pieces]),
 }
 
 

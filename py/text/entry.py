@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from ..core.key_prompts import Place
 from .place import BRACKETED, read_place
 
-BULLET = re.compile(r"[-–—*+•‣▪●◦·]\s+")
+BULLET = re.compile(r"[-–—*+•\u2023\u25aa\u25cf\u25e6·]\s+")
 NUMBER = re.compile(r"\(?\d{1,3}(?:[.)]{1,2}(?!\d)|\s*[-–—|](?=\s+\D))\s*|#\d{1,3}\s*[:.)]?\s*")
 NUMBER_AND_COLON = re.compile(r"(?P<number>\d{1,9}):(?:\s+|$)")
 NOUNS = r"state|scene|stage|step|shot|phase|part|prompt|moment|segment|section|image|key\s*frame|description"

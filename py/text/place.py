@@ -9,7 +9,7 @@ from ..core.key_prompts import Place, check_place
 NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:\.\d{1,3})?"
 UNIT = r"(?:seconds?|secs?|s|percent|%|frames?)"
-TO = r"\s*(?:[-–—~→]|to|until)\s*"
+TO = r"\s*(?:[-–—~\u2192]|to|until)\s*"
 PLACE = (  # of a range, the start counts
     r"(?:(?:at|from|time(?:stamp)?|t\s*=)\s*:?\s*)?"
     rf"(?:(?:frames?|f)\s*\#?\s*(?P<frame>[-+]?{NUMBER})(?:{TO}(?:frames?|f)?\s*{NUMBER})?"
@@ -17,7 +17,7 @@ PLACE = (  # of a range, the start counts
     rf"|(?:seconds?|secs?)\s+(?P<second>{NUMBER})(?:{TO}{NUMBER})?"
     rf"|(?P<value>[-+]?{NUMBER})\s*(?:{UNIT}?{TO}{NUMBER}\s*)?(?P<unit>{UNIT})(?![a-z]))"
 )
-SEPARATOR = r"\s*(?:[:–—|→]|-(?!\d))\s*"
+SEPARATOR = r"\s*(?:[:–—|\u2192]|-(?!\d))\s*"
 BRACKETED = rf"[\[(]\s*{PLACE}\s*[\])]"
 
 WHOLE = re.compile(PLACE, re.I)

@@ -43,7 +43,7 @@ def test_each_recipe_has_its_two_files_and_no_other_is_there():
 
 def test_the_template_browser_shows_them(server):
     assert set(Client(server.url).get("/workflow_templates")[FOLDER.parent.name]) == set(RECIPES)
-    assert {path.stem for path in FOLDER.glob("*.jpg")} == set(RECIPES) - NEEDS_FILES
+    assert {path.stem for path in FOLDER.glob("*.jpg")} == set(RECIPES)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -33,7 +33,8 @@ def validates(bench: Workbench) -> str:
 
 @point(2, "ruff with the registry's rules")
 def ruff(bench: Workbench) -> str:
-    tried = subprocess.run([sys.executable, "-m", "ruff", "check", ".", "--select", RULES], cwd=ROOT, capture_output=True, text=True)
+    command = [sys.executable, "-m", "ruff", "check", ".", "--select", RULES]
+    tried = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if "No module named ruff" in tried.stderr:
         raise NotHere("this Python has no ruff")
     expect(tried.returncode == 0, tried.stdout[-400:])
@@ -77,7 +78,7 @@ def archive(bench: Workbench) -> str:
         names = packed.namelist()
     size = bench.archive.stat().st_size
     expect_none([name for name in names if name.startswith(ONLY_FOR_DEVELOPING)], "files for developing only")
-    expect_none([name for name in ("LICENSE", "pyproject.toml", "__init__.py", "requirements.txt") if name not in names], "missing")
+    expect_none({"LICENSE", "pyproject.toml", "__init__.py", "requirements.txt"} - set(names), "missing")
     expect(size < LARGEST, f"{size / 1e6:.1f} MB")
     return f"{len(names)} files, {size / 1e6:.1f} MB, with LICENSE; without {', '.join(ONLY_FOR_DEVELOPING)}"
 

@@ -25,7 +25,8 @@ def texts(bench: Workbench) -> str:
         inputs = {name: spec for part in ("required", "optional") for name, spec in info["input"].get(part, {}).items()}
         told += len(inputs) + len(info["output"])
         missing += [f"{id}.{name}" for name, spec in inputs.items() if not (len(spec) > 1 and spec[1].get("tooltip"))]
-        missing += [f"{id} output {i}" for i, tip in enumerate(info["output_tooltips"] or [None] * len(info["output"])) if not tip]
+        tips = info["output_tooltips"] or [None] * len(info["output"])
+        missing += [f"{id} output {index}" for index, tip in enumerate(tips) if not tip]
         missing += [f"{id} {part}" for part in ("description", "search_aliases", "display_name") if not info.get(part)]
         missing += [f"{id} category"] * (info["category"].split("/")[0] != CATEGORY)
     expect_none(missing, "texts missing")
@@ -35,7 +36,8 @@ def texts(bench: Workbench) -> str:
 @point(10, "no registered node is made from another")
 def inheritance(bench: Workbench) -> str:
     nodes = signatures.node_classes()
-    wrong = [f"{one.__name__} from {other.__name__}" for one in nodes for other in nodes if one is not other and issubclass(one, other)]
+    pairs = ((one, other) for one in nodes for other in nodes if one is not other)
+    wrong = [f"{one.__name__} from {other.__name__}" for one, other in pairs if issubclass(one, other)]
     wrong += [one.__name__ for one in nodes if one.RETURN_TYPES != [output.io_type for output in one.GET_SCHEMA().outputs]]
     expect_none(wrong, "nodes")
     return f"{len(nodes)} classes; the types they return are those of their schemas"

@@ -1,7 +1,6 @@
 """What the points share: a running server with what it says about itself, the published archive, and what a browser saw."""
 
 import json
-import os
 import subprocess
 import tempfile
 import zipfile
@@ -10,14 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT
+from tools import ROOT, browser
 from tools.checklist import outside
 from tools.checklist.point import NotHere
 from tools.client import DIRECT, Client
 from tools.errors import ChoreError
 from tools.examples import recipes
 from tools.server import Server
-from tools.workflows import chromium
 
 EXAMPLES = ROOT / "example_workflows"
 PICTURES = ROOT / "output" / "checklist"
@@ -96,16 +94,14 @@ class Workbench:
     def seen(self) -> dict[str, Any]:
         """What browser.mjs found. Raises NotHere where there is no browser."""
         try:
-            browser = chromium()
+            environment = browser.environment()
         except ChoreError as error:
             raise NotHere(str(error)) from error
         PICTURES.mkdir(parents=True, exist_ok=True)
         asked, answered = self.folder / "asked.json", self.folder / "answered.json"
         asked.write_text(json.dumps({"pack": ROOT.name, "examples": self.examples}), encoding="utf-8")
         command = ["node", ROOT / "tools" / "checklist" / "browser.mjs", self.server.url, asked, answered, PICTURES]
-        tried = subprocess.run(command, cwd=ROOT, env=os.environ | {"CHROMIUM": browser}, capture_output=True, text=True)
-        if "Cannot find package 'playwright-core'" in tried.stderr:
-            raise NotHere("playwright-core is missing: npm install --no-save playwright-core")
+        tried = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         if tried.returncode:
             raise RuntimeError(f"browser.mjs failed: {tried.stderr[-800:]}")
         return json.loads(answered.read_text(encoding="utf-8"))

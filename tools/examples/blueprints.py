@@ -31,7 +31,7 @@ class Blueprint:
         self.positive, self.negative = self._text(MOVING, "positive"), self._text("", "negative")
         size = {"width": 64, "height": 64, "length": 33}
         self.latent = self.recipe.add("EmptyHunyuanLatentVideo", "latent", **size)[0]
-        self.run = {"seed": self.value("seed", 7), "steps": self.value("steps", 20), "cfg": self.value("cfg", 3.0)}
+        self.run = {"seed": self.value("seed", 7), "steps": self.value("steps", 20), "cfg": self.value("cfg", 5.0)}
 
     @property
     def inside(self) -> list[int]:

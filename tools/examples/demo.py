@@ -50,12 +50,14 @@ class Demo:
         return clips
 
     def side_by_side(self, *clips: Link, title: str, prefix: str) -> None:
-        """Saves clips next to each other, enlarged."""
+        """Saves clips next to each other, enlarged: the thumbnail, unless another node was named before."""
         row = clips[0]
         for clip in clips[1:]:
             row = self.add("ImageStitch", "Side by side", image1=row, image2=clip, spacing_width=4)[0]
         large = self.add("ImageScaleBy", "Enlarge", image=row, upscale_method="bicubic", scale_by=4.0)[0]
-        self.add("SaveAnimatedWEBP", title, images=large, filename_prefix=prefix, fps=12.0, lossless=False, quality=90)
+        options = {"filename_prefix": prefix, "fps": 12.0, "lossless": False, "quality": 90}
+        shown = self.add("SaveAnimatedWEBP", title, images=large, **options)
+        self.recipe.cover = self.recipe.cover or shown.id
 
     def text_view(self, source: Link, title: str) -> None:
         self.add("PreviewAny", title, source=source)

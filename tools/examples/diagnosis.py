@@ -45,6 +45,7 @@ def measures() -> Recipe:
     before, after = demo.baseline_and("TAR", plain, treated)
     demo.group("3. Video Measures")
     measured = demo.add("TA_VideoMeasures", before=before, after=after)
+    demo.recipe.cover = measured.id
     demo.text_view(measured[0], "Before and after")
     demo.group("4. Chunk Consistency")
     for name, images, samples in (("before", before, plain), ("after", after, treated)):

@@ -33,7 +33,7 @@ class Group:
 class Recipe:
     """`name` is what the template browser shows; `note` is Markdown; `models`: node id -> files to offer for download.
 
-    `cover`: the node whose picture is the thumbnail; empty: the first clip.
+    `cover`: the node whose picture is the thumbnail.
     """
 
     name: str

@@ -23,8 +23,10 @@ def stacked(model: type[Real]) -> Recipe:
         f"{_about(model)}{FILES}It samples twice; for a first look lower *length* of the empty latent.",
         FOX,
     )
-    real.group("3. Techniques in a row")
-    treated_models = [_techniques(real, one, name, with_stas) for one, name in zip(real.models, _names(real), strict=True)]
+    treated_models = []
+    for one, name in zip(real.models, _names(real), strict=True):
+        real.group(f"3. Techniques in a row{name}")
+        treated_models.append(_techniques(real, one, name, with_stas))
     traced = real.add("TA_TraceAttention", model=treated_models[0], entropy_rows=0)
     treated_models[0] = traced[0]
     real.group("4. The same seed twice")

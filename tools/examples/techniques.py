@@ -26,6 +26,7 @@ def homeostasis() -> Recipe:
     demo.group("4. What happened inside")
     seen = {"trace": traced[1], "samples": treated}
     before = demo.add("TA_TensionHeatmap", "Tension before", quantity="tension before", **seen)
+    demo.recipe.cover = before.id
     reduction = demo.add("TA_TensionHeatmap", "Tension reduction", quantity="tension reduction", **seen)
     frames = demo.add("TA_FrameAttention", **seen)
     info = demo.add("TA_TraceInfo", **seen)
@@ -54,7 +55,7 @@ def steering() -> Recipe:
     seen = {"trace": watched[1], "samples": plain}
     report = demo.add("TA_MassiveActivationReport", **seen)
     demo.text_view(report[0], "Massive activations")
-    demo.add("TA_MassiveActivationChart", "Channels over tokens", **seen)
+    demo.recipe.cover = demo.add("TA_MassiveActivationChart", "Channels over tokens", **seen).id
     demo.add("TA_MassiveActivationChart", "One channel along the tokens", picture="one channel along the tokens", **seen)
     demo.group("3. Steer them")
     stas = demo.add("TA_StructuredActivationSteering", model=demo.model, channels=MASSIVE_CHANNEL)
@@ -77,7 +78,7 @@ def regularization() -> Recipe:
     )
     demo.group("2. TAR, watched")
     tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model)
-    demo.add("TA_RegularizationMatrix", model=tar[0], frames=9)
+    demo.recipe.cover = demo.add("TA_RegularizationMatrix", model=tar[0], frames=9).id
     demo.text_view(tar[1], "What acts")
     traced = demo.add("TA_TraceAttention", model=tar[0])
     demo.group("3. The same seed twice")
@@ -106,6 +107,7 @@ def entropy_guidance() -> Recipe:
     traced = demo.add("TA_TraceAttention", model=demo.model)
     plain = demo.sample("Baseline", traced[0])
     profile = demo.add("TA_EntropyProfile", trace=traced[1], samples=plain)
+    demo.recipe.cover = profile.id
     demo.add("PreviewImage", "Entropy over the steps", images=profile[1])
     demo.text_view(profile[2], "Entropies")
     demo.group("3. Guide with it")
