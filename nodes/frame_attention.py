@@ -23,8 +23,9 @@ class FrameAttentionNode(io.ComfyNode):
             node_id="TA_FrameAttention",
             display_name="Frame Attention",
             category=shared.DIAGNOSTICS,
-            description="Draws how much each latent frame (row) attends to each other one (column), averaged over heads: a row "
-            "of matrices for every block, a column for every step. A bright diagonal means that frames keep to themselves.",
+            description="Draws how much each latent frame (row) attends to each other one (column), averaged over heads or head "
+            "by head: a row of matrices for every block, a column for every step. A bright diagonal means that frames keep to "
+            "themselves.",
             search_aliases=["attention matrix", "temporal attention map", "frame to frame"],
             is_output_node=True,
             inputs=[
@@ -56,6 +57,15 @@ class FrameAttentionNode(io.ComfyNode):
                     tooltip="side by side: one picture, a column a step. film: a picture for each step with the matrices of at "
                     "most 12 blocks; save it as a video.",
                 ),
+                io.String.Input(
+                    "heads",
+                    default="",
+                    placeholder="mean",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Heads to draw one by one, such as 0-3, in the blocks named at head_blocks of Trace Attention. "
+                    "Empty = the mean over all heads, which every trace has.",
+                ),
                 shared.Trace.Input(
                     "baseline", optional=True, tooltip="Another run of the same length: draws what changed, trace minus baseline."
                 ),
@@ -73,16 +83,17 @@ class FrameAttentionNode(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, trace, blocks, steps, when, branch, samples=None, layout=SIDE_BY_SIDE, baseline=None, baseline_samples=None
+        cls, trace, blocks, steps, when, branch, samples=None, layout=SIDE_BY_SIDE, heads="", baseline=None, baseline_samples=None
     ) -> io.NodeOutput:
         """Draws the run that returned `samples`, or what changed between it and its baseline."""
         found = shared.frame_attention_run(trace, samples)
         chosen = shared.numbers(blocks, "block numbers"), shared.numbers(steps, "step numbers"), shared.BRANCHES[branch]
-        cells = matrix_cells(found.trace, *chosen, when == "after")
+        heads = shared.numbers(heads, "head numbers")
+        cells = matrix_cells(found.trace, *chosen, when == "after", heads)
         what, note = f"Frame attention {WHEN[when]}", shared.provenance(found)
         if baseline is not None:
             other = shared.frame_attention_run(baseline, baseline_samples)
-            cells = cells.minus(matrix_cells(other.trace, *chosen, when == "after"))
+            cells = cells.minus(matrix_cells(other.trace, *chosen, when == "after", heads))
             what, note = f"{what}, trace minus baseline", note or shared.provenance(other)
         image = (frame_matrix_film if layout == FILM else frame_matrices)(cells, f"{what}{note}")
         return io.NodeOutput(image, ui=ui.PreviewImage(image, cls=cls))

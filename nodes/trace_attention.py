@@ -9,7 +9,7 @@ from ..py.core.live import Live
 from ..py.host.attach import attach
 from ..py.techniques.estimator import Estimator
 from ..py.techniques.pattern import SQUARE
-from ..py.techniques.record import BETWEEN_FRAMES, FrameAttentionRecorder
+from ..py.techniques.record import BETWEEN_FRAMES, FrameAttentionRecorder, HeadsKept
 from ..py.views.live_heatmap import LiveHeatmap
 from . import _inputs as shared
 
@@ -44,6 +44,7 @@ class TraceAttentionNode(io.ComfyNode):
                     tooltip="Query rows of each head from which the entropy of the pattern is measured, for Entropy Profile, in "
                     "every attention of a block. 64 is enough; 0 = not measured.",
                 ),
+                *_head_inputs(),
             ],
             outputs=[
                 io.Model.Output(
@@ -55,14 +56,40 @@ class TraceAttentionNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, start_percent, end_percent, blocks, estimator, rows, entropy_rows) -> io.NodeOutput:
+    def execute(
+        cls, model, start_percent, end_percent, blocks, estimator, rows, entropy_rows, head_blocks="", head_steps=""
+    ) -> io.NodeOutput:
         """Attaches the recorder to a clone of the model."""
+        by_head = shared.numbers(head_blocks, "block numbers")
         kinds = SQUARE | {"cross"} if entropy_rows else BETWEEN_FRAMES
         recorder = FrameAttentionRecorder(
             estimator=Estimator(estimator, rows),
             entropy_rows=entropy_rows,
+            heads=by_head and HeadsKept(by_head, shared.numbers(head_steps, "step numbers")),
             window=Window(start_percent, end_percent),
             where=Where(kinds=kinds, blocks=shared.numbers(blocks, "block numbers")),
             live=Live(cls.hidden.unique_id, LiveHeatmap) if cls.hidden and cls.hidden.unique_id else None,
         )
         return io.NodeOutput(attach(model, recorder), recorder)
+
+
+def _head_inputs() -> list[io.Input]:
+    return [
+        io.String.Input(
+            "head_blocks",
+            default="",
+            optional=True,
+            advanced=True,
+            placeholder="none",
+            tooltip="Blocks in which the matrix of every head is kept for Frame Attention, such as 3, 12. They take heads x "
+            "frames x frames x 4 bytes for each block, step and side of guidance; the log says the sum. Empty = none.",
+        ),
+        io.String.Input(
+            "head_steps",
+            default="",
+            optional=True,
+            advanced=True,
+            placeholder="all",
+            tooltip="Steps at which the matrix of every head is kept, counted from 0, such as 0, 10, 20. Empty = all of them.",
+        ),
+    ]

@@ -12,9 +12,7 @@ from ..core.events import Attention, CallNotes, Note
 from ..core.intervention import Observer
 from ..core.trace import Trace
 from .estimator import Estimator
-from .record import BETWEEN_FRAMES
-
-NAME = "frames_by_head"
+from .record import BETWEEN_FRAMES, BY_HEAD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +23,7 @@ class FrameAttentionTap(Observer):
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """One matrix a head."""
-        return [Note(NAME, call.rows, self.estimator.measure(edited).matrix)] if call.site.kind in BETWEEN_FRAMES else []
+        return [Note(BY_HEAD, call.rows, self.estimator.measure(edited).matrix)] if call.site.kind in BETWEEN_FRAMES else []
 
 
 class AttentionDistance:
@@ -38,14 +36,14 @@ class AttentionDistance:
 
     def __init__(self, reference: Trace, videos: int):
         self._wanted: dict[tuple[int, ...] | None, list[Tensor]] = {}
-        for record in reference.holding(NAME).records:
-            self._wanted.setdefault(record.frames, []).append(torch.from_numpy(record.values[NAME]))
+        for record in reference.holding(BY_HEAD).records:
+            self._wanted.setdefault(record.frames, []).append(torch.from_numpy(record.values[BY_HEAD]))
         self.values = torch.zeros(videos)
 
     def loss(self, calls: list[CallNotes]) -> Tensor:
         """The sum of the distances of all videos in one network call, whose share it adds to `values`."""
         forward = calls[0].forward
-        notes = [note for call in calls for note in call.notes if note.name == NAME]
+        notes = [note for call in calls for note in call.notes if note.name == BY_HEAD]
         wanted = self._wanted.get(forward.frames, [])
         if [note.value.shape[1:] for note in notes] != [matrix.shape for matrix in wanted]:
             raise TemporalAttentionError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, field, replace
 
@@ -15,7 +16,30 @@ from ..maths.pattern_entropy import energy
 from .estimator import Estimator
 from .pattern import SQUARE, PatternEntropy, identity, uniform
 
+log = logging.getLogger("temporal_attention")
+
+BY_HEAD = "frames_by_head"
 BETWEEN_FRAMES = frozenset({"self", "joint", "temporal"})  # kinds in which one frame attends to another
+
+
+@dataclass(frozen=True)
+class HeadsKept:
+    """Where the matrices of single heads are kept: in these blocks, at these steps (None = all)."""
+
+    blocks: frozenset[int]
+    steps: frozenset[int] | None = None
+
+    def __contains__(self, call: Attention) -> bool:
+        return call.site.block in self.blocks and (self.steps is None or call.forward.step.index in self.steps)
+
+    def size(self, call: Attention, frames: int) -> str:
+        """What they take in a whole run, in words: the batch and heads are those of a call."""
+        total = call.forward.step.total
+        steps = total if self.steps is None else sum(step < total for step in self.steps)
+        rows, heads = call.q.shape[:2]
+        megabytes = len(self.blocks) * steps * rows * heads * frames**2 * 4 / 1e6
+        each = f"{len(self.blocks)} blocks x {steps} steps x {rows} batch rows x {heads} heads of {frames} x {frames} numbers"
+        return f"{each} take {megabytes:.1f} MB, and as much again where a technique acts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +52,13 @@ class FrameAttentionRecorder(Observer):
     With `entropy_rows` of at least 1 also, for calls of every kind in `where`: entropy [H], the mean row entropy of the pattern
     as the model made it, from so many rows of each head; and energy [3], those of AV (what the kernel returned), UV and IV over
     heads and video tokens, NaN for IV where the keys are no video.
+
+    With `heads` also, for the calls in it: frames_by_head [H, F, F], A of every head; how much that is goes to the log first.
     """
 
     estimator: Estimator = field(default_factory=Estimator)
     entropy_rows: int = 0
+    heads: HeadsKept | None = None
 
     def __post_init__(self):
         if self.entropy_rows < 0:
@@ -56,6 +83,11 @@ class FrameAttentionRecorder(Observer):
     def _measured(self, call: Attention, prefix: str) -> list[Note]:
         measured = self.estimator.measure(call)
         values = {"h_row": measured.h_row, "rho": measured.rho, "frames": measured.matrix.mean(1)}
+        if self.heads is not None and call in self.heads:
+            if self.heads not in call.forward.memory:
+                call.forward.memory[self.heads] = True
+                log.info("Trace Attention keeps matrices head by head: %s.", self.heads.size(call, call.forward.grid.frames))
+            values[BY_HEAD] = measured.matrix
         return [Note(f"{prefix}{name}", call.rows, value) for name, value in values.items()]
 
     def _pattern(self, call: Attention, edited: Attention) -> list[Note]:

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
-from ..core.trace import Trace
+from ..core.trace import Record, Trace
 from .figure import DIVERGING, MISSING, SEQUENTIAL
-from .quantities import chosen_records, frames
+from .quantities import chosen_records, frames, frames_by_head
 
 GAP = 0.12  # between two matrices, as a share of one
 GAP_VALUE = 2.0  # above every share of attention and every change of one, so that the colour map paints it white
 
 
+class HeadOf(NamedTuple):
+    """One head of a block."""
+
+    block: int
+    head: int
+
+    def __str__(self) -> str:
+        return f"{self.block}, head {self.head}"
+
+
 @dataclass(frozen=True)
 class MatrixCells:
-    """values: [blocks, steps, F, F] means over samples, branches and windows, NaN where nothing was recorded; what they are."""
+    """values: [blocks, steps, F, F] means over samples, branches and windows, NaN where nothing was recorded; what they are.
 
-    blocks: tuple[int, ...]
+    Of whole blocks they are means over heads.
+    """
+
+    blocks: tuple[int | HeadOf, ...]
     steps: tuple[int, ...]
     values: np.ndarray
     change: bool = False
@@ -63,21 +77,54 @@ class MatrixCells:
 
 
 def matrix_cells(
-    trace: Trace, blocks: set[int] | None, steps: set[int] | None, branch: Branch | None, after: bool
+    trace: Trace,
+    blocks: set[int] | None,
+    steps: set[int] | None,
+    branch: Branch | None,
+    after: bool,
+    heads: set[int] | None = None,
 ) -> MatrixCells:
-    """The matrices of chosen blocks and steps (None = all). Raises TemporalAttentionError where the trace holds none of them."""
-    records = chosen_records(trace, branch, steps, blocks)
-    size = max(len(frames(r, after)) for r in records)
-    found: dict[tuple[int, int], list[np.ndarray]] = {}
-    for r in records:
-        matrix = frames(r, after)
-        if len(matrix) == size:
-            found.setdefault((r.site.block, r.step.index), []).append(matrix)
-    rows, columns = (tuple(sorted({numbers(r) for r in records})) for numbers in (lambda r: r.site.block, lambda r: r.step.index))
+    """The matrices of chosen blocks and steps (None = all), averaged over heads, or of each of these heads by itself.
+
+    Raises TemporalAttentionError where the trace holds none of them.
+    """
+    if heads is not None:
+        trace = _with_heads(trace)
+    found: dict[tuple[int | HeadOf, int], list[np.ndarray]] = {}
+    for r in chosen_records(trace, branch, steps, blocks):
+        for row, matrix in _matrices(r, after, heads):
+            found.setdefault((row, r.step.index), []).append(matrix)
+    size = max(len(matrix) for matrices in found.values() for matrix in matrices)
+    rows, columns = (tuple(sorted(set(numbers))) for numbers in zip(*found, strict=True))
     values = np.full((len(rows), len(columns), size, size), np.nan)
-    for (block, step), matrices in found.items():
-        values[rows.index(block), columns.index(step)] = np.mean(matrices, axis=0)
+    for (row, step), matrices in found.items():
+        whole = [matrix for matrix in matrices if len(matrix) == size]
+        if whole:
+            values[rows.index(row), columns.index(step)] = np.mean(whole, axis=0)
     return MatrixCells(rows, columns, values)
+
+
+def _with_heads(trace: Trace) -> Trace:
+    kept = trace.holding("frames_by_head")
+    if not kept.records:
+        raise TemporalAttentionError(
+            "a trace that kept the matrices of single heads",
+            "one without",
+            "Name their blocks at head_blocks of Trace Attention and run again, or leave heads empty for the mean over them.",
+        )
+    return kept
+
+
+def _matrices(record: Record, after: bool, heads: set[int] | None) -> list[tuple[int | HeadOf, np.ndarray]]:
+    """Each row of the picture that a record belongs to, with its matrix."""
+    if heads is None:
+        return [(record.site.block, frames(record, after))]
+    matrices = frames_by_head(record, after)
+    if max(heads) >= len(matrices):
+        raise TemporalAttentionError(
+            f"heads from 0 to {len(matrices) - 1}", f"head {max(heads)}", "Choose heads that the model has."
+        )
+    return [(HeadOf(record.site.block, head), matrices[head]) for head in heads]
 
 
 def mosaic(cells: Sequence[Sequence[np.ndarray]], gap: int) -> np.ma.MaskedArray:

@@ -62,6 +62,11 @@ def frames(record: Record, after: bool) -> np.ndarray:
     return _value(record, "frames", after)
 
 
+def frames_by_head(record: Record, after: bool) -> np.ndarray:
+    """[H, F, F] frame attention of each head, where they were kept."""
+    return _value(record, "frames_by_head", after)
+
+
 def tension(record: Record, after: bool) -> float:
     """Spectral Tension of the call: T = H_row - H_vN averaged over heads (Eq. 3)."""
     return float((h_row(record, after) - h_vn(record, after)).mean())

@@ -86,6 +86,18 @@ def test_frame_attention_draws_films_and_changes(traced):
     assert changed.shape[0] == 1 and not torch.equal(drawn, changed)
 
 
+def test_heads_are_kept_and_drawn_where_they_are_wanted(tiny, model, traced):
+    watched, trace = run(TraceAttentionNode, model=model, head_blocks="1-2", head_steps="0, 2")
+    samples = {"samples": sample(tiny, watched)}
+    (drawn,) = run(FrameAttentionNode, trace=trace, samples=samples, heads="0")
+    (mean,) = run(FrameAttentionNode, trace=trace, samples=samples)
+    assert drawn.shape[2:] == (1024, 3) and not torch.equal(drawn, mean)
+    with pytest.raises(TemporalAttentionError, match="in the chosen blocks"):
+        run(FrameAttentionNode, trace=trace, samples=samples, heads="0", steps="1")
+    with pytest.raises(TemporalAttentionError, match="head_blocks of Trace Attention"):
+        run(FrameAttentionNode, trace=traced["plain"][0], samples=traced["plain"][1], heads="0")
+
+
 def test_without_a_number_the_newest_is_loaded(traced, folders):
     trace, samples = traced["plain"]
     for _ in range(11):

@@ -14,8 +14,9 @@ from pack.py.core.events import Branch, CallNotes, Note, Site, Step
 from pack.py.core.noise import NoiseDistribution, NursingIteration
 from pack.py.core.trace import Trace, to_records
 from pack.py.maths.frame_covariance import correlated, covariance, divergence, least_beta
-from pack.py.techniques.frame_attention_match import NAME, AttentionDistance
+from pack.py.techniques.frame_attention_match import AttentionDistance
 from pack.py.techniques.noise_nursing import NoiseNursing
+from pack.py.techniques.record import BY_HEAD
 from pack.py.views import nursing_chart
 
 SHAPE = (2, 3, 5, 2, 4)
@@ -196,7 +197,7 @@ def calls_of(matrices, frames=None):
     rows = tuple(range(len(matrices[0])))
     fwd = forward((Branch.COND,) * len(rows), frames=matrices[0].shape[-1])
     fwd = fwd.__class__(STEP, fwd.grid, fwd.branches, rows, frames)
-    return [CallNotes(Site(i, len(matrices), "self"), fwd, [Note(NAME, rows, m)]) for i, m in enumerate(matrices)]
+    return [CallNotes(Site(i, len(matrices), "self"), fwd, [Note(BY_HEAD, rows, m)]) for i, m in enumerate(matrices)]
 
 
 def reference(*windows):

@@ -9,7 +9,7 @@ from reference import double, each_matrix
 
 from pack.py.core.events import Attention, Branch, CallNotes, Forward, Grid, Note, Site, Step
 from pack.py.techniques.estimator import Estimator
-from pack.py.techniques.record import FrameAttentionRecorder
+from pack.py.techniques.record import FrameAttentionRecorder, HeadsKept
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 NAMES = ["h_row", "spectrum", "frames"]
@@ -33,9 +33,9 @@ def attention(frames=5, seed=0, start=3, extra=2, block=2, rows=(0, 1), dtype=to
     return Attention(Site(block, 4, "self"), forward, q, k, v, None, 6**-0.5, lambda call: call.v, rows)
 
 
-def recorded(*pairs, estimator=ESTIMATORS["same_position"]):
+def recorded(*pairs, estimator=ESTIMATORS["same_position"], **settings):
     """The notes that a step with these (call, edited) pairs leaves, one dictionary a call."""
-    recorder = FrameAttentionRecorder(estimator=estimator)
+    recorder = FrameAttentionRecorder(estimator=estimator, **settings)
     seen = [[*call.notes, *recorder.seen(call, edited)] for call, edited in pairs]
     kept = recorder.digest([CallNotes(call.site, call.forward, notes) for (call, _), notes in zip(pairs, seen, strict=True)])
     return [{note.name: note for note in call.notes} for call in kept]
@@ -166,3 +166,36 @@ def test_looking_changes_nothing():
     assert recorder.before(call) is call and recorder.after(call, out) is out
     recorder.seen(call, call.edit(q=2 * call.q))
     assert all(torch.equal(x, y) for x, y in zip((call.q, call.k, call.v), kept, strict=True))
+
+
+def test_heads_are_kept_where_they_are_wanted_and_their_size_is_said_first(caplog):
+    with caplog.at_level("INFO", "temporal_attention"):
+        for kept, expected in (
+            (HeadsKept(frozenset({2})), True),
+            (HeadsKept(frozenset({2}), frozenset({4, 9, 77})), True),
+            (HeadsKept(frozenset({1})), False),
+            (HeadsKept(frozenset({2}), frozenset({5})), False),
+            (None, False),
+        ):
+            call = attention()
+            edited = call.edit(q=2 * call.q)
+            first, second = recorded((call, edited), (call, call), heads=kept)
+            assert ("frames_by_head" in first) == ("after.frames_by_head" in first) == expected
+            assert "after.frames_by_head" not in second
+            if expected:
+                for name, seen in (("", call), ("after.", edited)):
+                    wanted = measured(seen, Estimator()).matrix
+                    np.testing.assert_allclose(double(first[f"{name}frames_by_head"].value), wanted, atol=TOLERANCE)
+    said = [line.getMessage() for line in caplog.records]
+    assert len(said) == 2, "once a run, however many calls"
+    assert "1 blocks x 10 steps x 2 batch rows x 3 heads of 5 x 5 numbers take 0.0 MB" in said[0] and "x 2 steps x" in said[1]
+
+
+def test_the_size_of_single_heads_is_what_they_take():
+    """What the text says, against the arrays of a run of that size."""
+    call = attention(frames=21)
+    kept = HeadsKept(frozenset(range(40)))
+    (notes,) = recorded((call, call), heads=HeadsKept(frozenset({2})))
+    array = notes["frames_by_head"].value
+    megabytes = 40 * 10 * array.numel() * array.element_size() / 1e6
+    assert f"take {megabytes:.1f} MB" in kept.size(call, 21)

@@ -181,3 +181,36 @@ def test_quantities_of_known_spectra():
 def test_pyplot_is_never_imported():
     heatmap.layer_step_heatmap(trace(), "tension before", None)
     assert "matplotlib.pyplot" not in sys.modules
+
+
+def by_head(seed=0, only=None):
+    """A trace that kept the matrices of single heads in some blocks."""
+    drawn = trace(seed=seed)
+    random = np.random.default_rng(seed)
+    for r in drawn.records:
+        if only is None or r.site.block in only:
+            r.values["frames_by_head"] = random.random((4, *r.values["frames"].shape), np.float32)
+    return drawn
+
+
+def test_heads_have_rows_of_their_own(drawings):
+    drawn = by_head(only={1, 3})
+    found = cells(drawn, None, {0, 2}, COND, False, {0, 3})
+    assert [str(row) for row in found.blocks] == ["1, head 0", "1, head 3", "3, head 0", "3, head 3"] and found.steps == (0, 2)
+    np.testing.assert_array_equal(found.values[1, 1], drawn.select(COND, {2}, {1})[0].values["frames_by_head"][3])
+    matrices.frame_matrices(found, "Frame attention")
+    assert [label.get_text() for label in drawings[0].axes[0].get_yticklabels()][1] == "block 1, head 3"
+    check_readable(drawings[0])
+    film = matrix_film.frame_matrix_film(found, "Frame attention")
+    assert len(film) == 2 and [t.get_text() for t in drawings[-1].axes[0].texts][2] == "block 3, head 0"
+    other = cells(by_head(seed=1, only={1}), None, None, COND, False, {3})
+    assert [str(row) for row in found.minus(other).blocks] == ["1, head 3"]
+
+
+def test_heads_that_are_not_there_are_refused():
+    with pytest.raises(TemporalAttentionError, match="head_blocks of Trace Attention"):
+        cells(trace(), None, None, None, False, {0})
+    with pytest.raises(TemporalAttentionError, match="heads from 0 to 3"):
+        cells(by_head(), None, None, None, False, {1, 4})
+    with pytest.raises(TemporalAttentionError, match="in the chosen blocks"):
+        cells(by_head(only={1}), {2}, None, None, False, {0})
