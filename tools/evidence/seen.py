@@ -37,6 +37,12 @@ def displacement(path: Tensor) -> float:
     return float((known[-1] - known[0]).norm()) if len(known) > 1 else float("nan")
 
 
+def path_length(path: Tensor) -> float:
+    """The way in pixels along the path, over all neighbouring frames with a thing; NaN for fewer than two frames with one."""
+    steps = (path[1:] - path[:-1]).norm(dim=-1)
+    return float(steps.nansum()) if steps.isfinite().any() else float("nan")
+
+
 def thing(measured: Measured) -> Seen | None:
     """The most present thing."""
     return measured.things[0] if measured.things else None
