@@ -33,8 +33,8 @@ INTRODUCTION = (
     "centres of the thing in source and target, frame by frame. Clips in which either shows nothing are left out of it, and "
     "count as wrong in colour. Mean and 95 % bootstrap interval."
 )
-SETTINGS = {f"self, share {share:g}": EntropyEdit(share=share) for share in (0.25, 0.5, 0.65, 1.0)} | {
-    f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.35, 0.5, 0.65)
+SETTINGS = {f"self, share {share:g}": EntropyEdit(share=share) for share in (0.5, 1.0)} | {
+    f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.5, 0.65)
 }
 FEW_SETTINGS = {name: SETTINGS[name] for name in ("self, share 0.5", "self and cross, share 0.5")}
 STRONGER = 5.0  # the node's own default

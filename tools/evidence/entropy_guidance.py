@@ -72,7 +72,7 @@ def swept(lab: Lab, guidance: float, clips: int, settings: dict[str, dict]) -> l
 
 PARTS = {
     "weak": partial(swept, guidance=1.5, clips=32, settings=SCALES | BLOCKS_AND_RULES),
-    "usual": partial(swept, guidance=3.0, clips=64, settings=SCALES),
+    "usual": partial(swept, guidance=3.0, clips=48, settings=SCALES),
 }
 
 
