@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..py.core.intervention import Window
 from ..py.host.attach import attach
 from ..py.host.edit_guider import EditGuider
-from ..py.techniques.entropy_edit import EntropyEdit
+from ..py.techniques.entropy_edit import PATTERNS, EntropyEdit
 from . import _inputs as shared
 
 
@@ -43,6 +43,15 @@ class EntropyEditNode(io.ComfyNode):
                     "mask", optional=True, tooltip="Where the video may change (white). Elsewhere it stays the source's."
                 ),
                 *shared.window_inputs(),
+                io.Combo.Input(
+                    "attention",
+                    options=list(PATTERNS),
+                    default="self",
+                    optional=True,
+                    tooltip="What the target takes over there. self: the paper. self and cross: also which words each place "
+                    "reads, which keeps things in place; replace words by as many others. Models whose text and video share one "
+                    "attention (HunyuanVideo, CogVideoX, Mochi) know no difference.",
+                ),
             ],
             outputs=[
                 io.Guider.Output(display_name="guider", tooltip="For SamplerCustomAdvanced, with noise and latent as usual.")
@@ -50,9 +59,11 @@ class EntropyEditNode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model, source, target, negative, cfg, share, start_percent, end_percent, mask=None) -> io.NodeOutput:
+    def execute(
+        cls, model, source, target, negative, cfg, share, start_percent, end_percent, mask=None, attention="self"
+    ) -> io.NodeOutput:  # fmt: skip
         """A guider around a clone of the model."""
-        technique = EntropyEdit(share=share, window=Window(start_percent, end_percent))
+        technique = EntropyEdit(share=share, window=Window(start_percent, end_percent), where=PATTERNS[attention])
         measures = technique if technique.acts() and start_percent == 0 else None
         guider = EditGuider(attach(model, technique), measures, mask)
         guider.set_prompts(source, target, negative, cfg)

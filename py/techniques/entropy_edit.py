@@ -14,11 +14,13 @@ from ..core.ballot import Ballot
 from ..core.errors import TemporalAttentionError
 from ..core.events import Attention, Branch, Forward
 from ..core.guidance import Prediction
-from ..core.intervention import Intervention
+from ..core.intervention import Intervention, Where
 from ..core.rows import take
 from .pattern import PatternEntropy
 
 log = logging.getLogger("temporal_attention")
+
+PATTERNS = {"self": Where(), "self and cross": Where(Where().kinds | {"cross"})}  # whose patterns the target takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +28,9 @@ class EntropyEdit(Intervention):
     """For a batch of source, target, source, target, ...: every target attends with the queries and keys of its source.
 
     A' = attend(q_source, k_source, v_target), on both sides of guidance, in a share of the blocks: those of lowest entropy in
-    the source. In a joint attention that holds for the video's queries and keys; the text keeps its own.
+    the source. In a joint attention that holds for the video's queries and keys; the text keeps its own. Where `where` names
+    cross-attentions too (our extension, after prompt-to-prompt), those of the same blocks do likewise: each place reads the words
+    at the positions that the source reads there. Entropies are those of self-attention alone.
 
     Args:
         share: of the blocks, 0 (neutral) to 1; the paper's balance is 0.5 to 0.65.
@@ -60,7 +64,9 @@ class EntropyEdit(Intervention):
 
     def before(self, call: Attention) -> Attention:
         """While no blocks are chosen it measures the source; then it hands the source's patterns to the target."""
-        ballot = self.ballot(call.forward.memory)
+        ballot, crosses = self.ballot(call.forward.memory), call.site.kind == "cross"
+        if not ballot.closed and crosses:
+            return call
         if not ballot.closed:
             sources = tuple(i for i in call.forward.rows(Branch.COND) if call.forward.samples[i] % 2 == 0)
             if sources:
@@ -68,6 +74,8 @@ class EntropyEdit(Intervention):
             return call
         if call.site.block not in ballot.lowest(self.share):
             return call
+        if crosses:
+            return call.edit(q=_of_source(call.q), k=_of_source(call.k), bias=_mask_of_source(call.bias))
         video = call.forward.grid.video
         return call.edit(q=_of_source(call.q, video), k=_of_source(call.k, video))
 
@@ -86,8 +94,13 @@ class EntropyEdit(Intervention):
         return memory.setdefault(self, Ballot())
 
 
-def _of_source(x: Tensor, tokens: slice) -> Tensor:
+def _of_source(x: Tensor, tokens: slice = slice(None)) -> Tensor:
     """x [B, H, L, D] in which these tokens of every second row are those of the row before."""
     x = x.clone()
     x[1::2, :, tokens] = x[::2, :, tokens]
     return x
+
+
+def _mask_of_source(bias: Tensor | None) -> Tensor | None:
+    """A mask that differs between rows, such as that of padded texts, is part of the pattern."""
+    return bias if bias is None or bias.ndim < 4 or len(bias) == 1 else _of_source(bias)

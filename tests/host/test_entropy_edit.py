@@ -9,12 +9,12 @@ from interventions import QueryGain, Watcher
 
 from pack.nodes.entropy_edit import EntropyEditNode
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Branch
+from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Where
 from pack.py.host.attach import attach
 from pack.py.host.edit_guider import EditGuider
 from pack.py.host.prefix import Prefixes
-from pack.py.techniques.entropy_edit import EntropyEdit
+from pack.py.techniques.entropy_edit import PATTERNS, EntropyEdit
 from pack.py.techniques.entropy_guidance import EntropyGuidance
 
 NETWORKS = tiny_networks()
@@ -37,9 +37,9 @@ def prompt(tiny, seed, tokens=7):
     return [[text, {**shared, **mask}]]
 
 
-def edited(tiny, model, source=1, target=3, share=0.5, tokens=(7, 7), batch=1, mask=None):
+def edited(tiny, model, source=1, target=3, share=0.5, tokens=(7, 7), batch=1, mask=None, attention="self"):
     """The latents of an edit, by the host's sampler."""
-    technique = EntropyEdit(share=share)
+    technique = EntropyEdit(share=share, where=PATTERNS[attention])
     guider = EditGuider(attach(model, technique), technique if share > 0 else None, mask)
     prompts = [prompt(tiny, seed, n) for seed, n in zip((source, target), tokens, strict=True)]
     guider.set_prompts(*prompts, conditioning(tiny, 2), 4.0)
@@ -54,14 +54,16 @@ def alone(tiny, model, seed, tokens=7):
     return sample(tiny, model, steps=STEPS, positive=prompt(tiny, seed, tokens), seed=0)
 
 
-def test_without_any_block_the_target_is_a_video_of_its_own(subject):
+@pytest.mark.parametrize("attention", PATTERNS)
+def test_without_any_block_the_target_is_a_video_of_its_own(subject, attention):
     tiny, model = subject
-    assert relative(edited(tiny, model, share=0.0), alone(tiny, model, 3)) <= 1e-4
+    assert relative(edited(tiny, model, share=0.0, attention=attention), alone(tiny, model, 3)) <= 1e-4
 
 
-def test_with_the_same_prompt_in_all_blocks_the_target_is_the_source(subject):
+@pytest.mark.parametrize("attention", PATTERNS)
+def test_with_the_same_prompt_in_all_blocks_the_target_is_the_source(subject, attention):
     tiny, model = subject
-    assert relative(edited(tiny, model, source=3, target=3, share=1.0), alone(tiny, model, 3)) <= 1e-4
+    assert relative(edited(tiny, model, source=3, target=3, share=1.0, attention=attention), alone(tiny, model, 3)) <= 1e-4
 
 
 def test_an_edit_is_neither_the_source_nor_the_target_alone(subject):
@@ -71,10 +73,15 @@ def test_an_edit_is_neither_the_source_nor_the_target_alone(subject):
     assert min(relative(latent, alone(tiny, model, seed)) for seed in (1, 3)) > 1e-3
 
 
-def test_the_targets_queries_and_keys_are_the_sources_in_the_chosen_blocks(tiny, model):
+@pytest.mark.parametrize(
+    "attention, kind, taken",
+    [("self", "self", {1}), ("self", "cross", set()), *(("self and cross", k, {1}) for k in ("self", "cross"))],
+)
+def test_the_targets_queries_and_keys_are_the_sources_in_the_chosen_blocks(tiny, model, attention, kind, taken):
     log = []
     sharp = attach(model, QueryGain(gain=30.0, where=Where(blocks=frozenset({1}))))
-    guider = EditGuider(attach(sharp, EntropyEdit(share=0.34), Watcher(log=log)), None, None)
+    technique, watcher = EntropyEdit(share=0.34, where=PATTERNS[attention]), Watcher(log=log, where=Where(frozenset({kind})))
+    guider = EditGuider(attach(sharp, technique, watcher), None, None)
     guider.set_prompts(conditioning(tiny, 1), conditioning(tiny, 3), conditioning(tiny, 2), 4.0)
     sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", STEPS)
     noise = torch.randn(2, *tiny.latent[1:], generator=torch.manual_seed(0))
@@ -83,11 +90,26 @@ def test_the_targets_queries_and_keys_are_the_sources_in_the_chosen_blocks(tiny,
     assert {block for block, *_ in second} == {0, 1, 2}
     for block, q, k in second:
         for x in (q, k):
-            assert torch.equal(x[1::2], x[::2]) == (block == 1)
+            assert torch.equal(x[1::2], x[::2]) == (block in taken)
 
 
 def test_texts_of_different_lengths(tiny, model):
     assert relative(edited(tiny, model, share=0.0, tokens=(5, 7)), alone(tiny, model, 3)) <= 1e-4
+    assert torch.isfinite(edited(tiny, model, share=1.0, tokens=(5, 7), attention="self and cross")).all()
+
+
+def test_the_mask_of_a_text_belongs_to_the_pattern():
+    q, k, masks = torch.randn(4, 1, 6, 2), torch.randn(4, 1, 3, 2), torch.randn(4, 1, 1, 3)
+    technique, site = EntropyEdit(share=1.0, where=PATTERNS["self and cross"]), Site(0, 1, "cross", "text")
+    forward = Forward(Step(0, 1, 1.0, 0.0, 1.0), Grid(1, 2, 3, 6), (Branch.COND,) * 4, (0, 1, 2, 3))
+    technique.ballot(forward.memory).entropies[0] = 0.5
+    technique.ballot(forward.memory).closed = True
+    for bias in (masks, masks[:1], None):
+        edited = technique.before(Attention(site, forward, q, k, k, bias, 1.0, None, (0, 1, 2, 3)))
+        for new, old in ((edited.q, q), (edited.k, k), *([(edited.bias, bias)] if bias is masks else [])):
+            assert torch.equal(new[1::2], old[::2]) and torch.equal(new[::2], old[::2])
+        assert bias is masks or edited.bias is bias
+        assert edited.v is k
 
 
 def test_a_batch_of_two(tiny, model):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,17 +90,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
-def sheet(name: str, clips: Sequence[tuple[str, Tensor]]) -> str:
-    """Draws clips one under the other, nine frames and a label each; returns the Markdown that shows the picture."""
+def sheet(name: str, clips: Sequence[tuple[str, Tensor] | tuple[str, Tensor, Tensor]]) -> str:
+    """Draws clips one under the other, nine frames and a label each; returns the Markdown that shows the picture.
+
+    A clip may come with the frames [F] bool in which a thing is wanted: they get a bar underneath.
+    """
     PAGES.mkdir(parents=True, exist_ok=True)
     page = Image.new("RGB", (LABEL + SHOWN * (FRAME + 2), len(clips) * (FRAME + 6)), "#fafafa")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
-    for row, (label, video) in enumerate(clips):
+    for row, (label, video, *wanted) in enumerate(clips):
         top = row * (FRAME + 6)
         draw.multiline_text((8, top + 8), label, fill="#202020", font=font)
         for place, frame in enumerate(torch.linspace(0, len(video) - 1, SHOWN).round().long().tolist()):
             pixels = (video[frame] * 255).round().byte().numpy()
-            page.paste(Image.fromarray(pixels), (LABEL + place * (FRAME + 2), top))
+            left = LABEL + place * (FRAME + 2)
+            page.paste(Image.fromarray(pixels), (left, top))
+            if wanted and wanted[0][frame]:
+                draw.rectangle((left, top + FRAME, left + FRAME, top + FRAME + 3), fill="#0072b2")
     page.save(PAGES / f"{name}.png", optimize=True)
     return f"![{name.replace('_', ' ')}]({name}.png)"
 
@@ -121,3 +128,41 @@ class Page:
     @property
     def path(self) -> Path:
         return PAGES / f"{self.name}.md"
+
+
+PART, REMARKS = "<!-- part {} -->", "<!-- remarks: this script keeps what is below -->"
+Part = Callable[[Lab], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page in parts, each of them an experiment that can be run again alone; remarks written by hand below a part stay."""
+
+    name: str
+    introduction: str
+    parts: dict[str, Part]
+
+    def run(self, lab: Lab, only: str | None) -> None:
+        """Runs all parts, or this one, and writes the page after each."""
+        for name in [only] if only else self.parts:
+            generated, remarks = "\n\n".join(self.parts[name](lab)), self._kept().get(name, ("", ""))[1]
+            print(generated, flush=True)
+            self._write(self._kept() | {name: (generated, remarks)})
+
+    @property
+    def path(self) -> Path:
+        return PAGES / f"{self.name}.md"
+
+    def _kept(self) -> dict[str, tuple[str, str]]:
+        """Parts of the page as it stands: what a script wrote, and the remarks."""
+        if not self.path.exists():
+            return {}
+        _, *found = re.split(re.escape(PART).replace(r"\{\}", "(.+?)"), self.path.read_text(encoding="utf-8"))
+        texts = [text.partition(REMARKS) for text in found[1::2]]
+        return {name: (made.strip(), remarks.strip()) for name, (made, _, remarks) in zip(found[::2], texts, strict=True)}
+
+    def _write(self, texts: dict[str, tuple[str, str]]) -> None:
+        PAGES.mkdir(parents=True, exist_ok=True)
+        known = [(name, *texts[name]) for name in self.parts if name in texts]
+        parts = [text for name, made, remarks in known for text in (PART.format(name), made, REMARKS, remarks)]
+        self.path.write_text("\n\n".join(text for text in (self.introduction, *parts) if text) + "\n", encoding="utf-8")

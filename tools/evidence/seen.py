@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pack.py.demo.measure import Measured, Seen, measure
+from pack.py.demo.measure import measure
 
 
 def colours_by_frame(video: Tensor, colours: tuple[str, ...]) -> dict[str, Tensor]:
@@ -37,6 +37,7 @@ def displacement(path: Tensor) -> float:
     return float((known[-1] - known[0]).norm()) if len(known) > 1 else float("nan")
 
 
-def thing(measured: Measured) -> Seen | None:
-    """The most present thing."""
-    return measured.things[0] if measured.things else None
+def path_length(path: Tensor) -> float:
+    """The way in pixels along the path, over all neighbouring frames with a thing; NaN for fewer than two frames with one."""
+    steps = (path[1:] - path[:-1]).norm(dim=-1)
+    return float(steps.nansum()) if steps.isfinite().any() else float("nan")
