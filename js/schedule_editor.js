@@ -17,7 +17,7 @@ const COMES_BACK = 2000 // milliseconds
 let left = {}
 
 app.registerExtension({
-  name: 'temporal-attention.schedule-editor',
+  name: 'temporalattention.schedule_editor',
   nodeCreated(node) {
     const View = VIEWS[node.constructor.comfyClass]
     if (View) attach(node, View)
