@@ -56,6 +56,7 @@ async function drop(id) {
   const { name, data } = await (await fetch(`/global_subgraphs/${id}`)).json()
   const { nodes, definitions } = JSON.parse(data)
   app.graph.clear()
+  Object.assign(app.canvas.ds, { scale: 1, offset: [100, 150] })
   const { created } = app.canvas._deserializeItems({ nodes, subgraphs: definitions.subgraphs }, { position: [80, 80] })
   const [node] = created
   const unknown = node.subgraph.nodes.filter((inner) => !window.LiteGraph.registered_node_types[inner.type]).map((inner) => inner.type)
