@@ -17,7 +17,7 @@ const COMES_BACK = 2000 // milliseconds
 let left = {}
 
 app.registerExtension({
-  name: 'temporal-attention.schedule-editor',
+  name: 'temporalattention.schedule_editor',
   nodeCreated(node) {
     const View = VIEWS[node.constructor.comfyClass]
     if (View) attach(node, View)
@@ -26,11 +26,13 @@ app.registerExtension({
 
 function attach(node, View) {
   const view = new View(new Port(app, node, View.NAME))
-  const options = { serialize: false, getMinHeight: () => View.HEIGHT + MARGINS, getValue: () => '', setValue: () => {} }
-  // The first `serialize` keeps it out of the API prompt, this one out of the workflow's values.
+  const height = () => View.HEIGHT + MARGINS
+  // `hideInPanel`: the side panel would take the element out of the node. `serialize: false` keeps it out of the API prompt,
+  // and `serialize` of the widget itself out of the workflow's values.
+  const options = { hideInPanel: true, serialize: false, getMinHeight: height, getValue: () => '', setValue: () => {} }
   node.addDOMWidget('timeline', 'TA_TIMELINE', view.element, options).serialize = false
-  const [width, height] = node.computeSize()
-  node.setSize([Math.max(width, WIDTH), height + MORE_TEXT])
+  const [wide, tall] = node.computeSize()
+  node.setSize([Math.max(wide, WIDTH), tall + MORE_TEXT])
   const refresh = () => view.refresh()
   for (const name of View.WATCHED) after(node.widgets.find((widget) => widget.name === name), 'callback', refresh)
   after(node, 'onConfigure', () => {

@@ -67,7 +67,7 @@ async function make({ name, prompt, groups, note, previews, properties }) {
 }
 
 // Runs in the page that shows the made graph. What the frontend publishes when the nodes inside are made one, and it alone is left.
-async function publish({ name, description, aliases, inside }) {
+async function publish({ name, description, aliases, inside, previews }) {
   const { app } = window
   const graph = app.graph
   const linkOf = (id) => graph.links.get?.(id) ?? graph.links[id]
@@ -90,6 +90,8 @@ async function publish({ name, description, aliases, inside }) {
   subgraph.description = description
   subgraph.extra = { ...subgraph.extra, BlueprintDescription: description, BlueprintSearchAliases: aliases }
   node.title = name
+  const [wide, high] = node.computeSize()
+  node.setSize([Math.max(wide, 400), high + previews.PreviewImage[1]])
   const { output } = await app.graphToPrompt()
   for (const other of [...graph.nodes]) if (other !== node) graph.remove(other)
   for (const group of [...graph.groups]) graph.remove(group)

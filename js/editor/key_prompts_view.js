@@ -13,7 +13,7 @@ const REACH = 10 // pixels around a place that count as it
 const LEFT = 78
 const LEAST = 84
 const HELP =
-  'Drag a diamond: move a prompt. Double click: change its words. Shift: finer. Keys: Tab, arrows, Enter, Insert, Delete.'
+  'Drag a diamond: move a prompt. Double click: change its words. Shift: finer. Keys: Tab, arrows, Enter, +, Delete.'
 
 export class KeyPromptsView extends View {
   static NAME = 'key_prompts'
@@ -110,6 +110,7 @@ export class KeyPromptsView extends View {
     // The dialog takes the release of the key for a yes.
     Enter: () => this.panel.picture.addEventListener('keyup', () => this.reword(), { once: true }),
     Insert: () => this.insert(),
+    '+': () => this.insert(), // there is no Insert on many keyboards
     Delete: () => this.remove(),
     Backspace: () => this.remove()
   }

@@ -13,7 +13,7 @@ const REACH = 9 // pixels around a point that count as it
 const STILL = { x: 3, y: 6 } // pixels that a hand may slip without meaning it
 const WAY = 'How this phrase gets from point to point'
 const HELP =
-  'Click into a row: new point. Drag: move. Right click: remove. Shift: finer. Keys: Tab, arrows, Insert, Delete.'
+  'Click into a row: new point. Drag: move. Right click: remove. Shift: finer. Keys: Tab, arrows, +, Delete.'
 
 export class ScheduleView extends View {
   static NAME = 'schedule'
@@ -142,6 +142,7 @@ export class ScheduleView extends View {
     ArrowUp: (fine) => this.step(0, 1, fine),
     ArrowDown: (fine) => this.step(0, -1, fine),
     Insert: () => this.insert(),
+    '+': () => this.insert(), // there is no Insert on many keyboards
     Delete: () => this.remove(),
     Backspace: () => this.remove()
   }

@@ -22,6 +22,11 @@ export function example(name) {
   return JSON.parse(fs.readFileSync(new URL(`${name}.json`, EXAMPLES), 'utf8'))
 }
 
+// Runs in the page: waits until it was drawn so often.
+async function drawn(times) {
+  for (let i = 0; i < times; i++) await new Promise(requestAnimationFrame)
+}
+
 let browser
 export async function close() {
   await browser?.close()
@@ -163,7 +168,8 @@ class Frontend {
     await this.page.setViewportSize(LARGE)
     await this.page.evaluate(fit)
     await this.page.waitForFunction(() => [...document.images].every((image) => image.complete))
-    await this.page.waitForTimeout(700)
+    await this.page.evaluate(drawn, 5)
+    await this.page.waitForTimeout(500)
     await this.page.screenshot({ path: path.join(pictures, `${name}, ${this.mode}.png`) })
     await this.page.setViewportSize(SMALL)
   }

@@ -153,6 +153,7 @@ async function leaves_nothing(frontend) {
 
 async function matches_without_scripts(frontend, mode) {
   await fresh(frontend)
+  await frontend.screenshot('Schedule editor')
   const workflow = await frontend.workflow()
   const values = ({ nodes }) => Object.fromEntries(nodes.map(({ id, widgets_values }) => [id, widgets_values]))
   const without = await open(mode, { blocked: SCRIPTS })

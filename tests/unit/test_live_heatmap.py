@@ -49,6 +49,12 @@ def test_cells_are_the_means_of_the_trace_and_its_scale_is_symmetric():
     np.testing.assert_allclose(drawn(trace.records, 4, 5), expected, atol=4)
 
 
+def test_a_cell_with_more_calls_is_no_darker():
+    several = [record(t, block=0, blocks=2) for t in (0.2, 0.3, 0.4)]
+    colours = drawn([*several, record(0.3, block=1, blocks=2)], 2, 1)
+    assert (colours[0] == colours[1]).all()
+
+
 def test_it_fills_up_step_by_step_as_if_it_had_come_at_once():
     trace = planted_traces.run(4, blocks=3, steps=6)
     heatmap = LiveHeatmap(3)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from tools import ROOT, pins
@@ -34,15 +34,22 @@ def environment() -> Path:
 
 def run(program: str, *arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     """Runs one of them, which may write into a home folder of its own and call nobody."""
+    command = [str(pins.venv_python(environment()).parent / program), *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=_environ(), capture_output=True, text=True, encoding="utf-8", timeout=LIMIT)
+
+
+@cache
+def _home() -> tempfile.TemporaryDirectory:
+    """Gone when this process ends."""
+    return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+
+
+@cache
+def _environ() -> dict[str, str]:
     programs = pins.venv_python(environment()).parent
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        quiet = {"COMFY_CLI_NO_REMOTE_REFRESH": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
-        environ = _at_home(Path(home)) | quiet | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-        subprocess.run([programs / "comfy", "tracking", "disable"], env=environ, capture_output=True, timeout=LIMIT)
-        command = [str(programs / program), *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, encoding="utf-8", timeout=LIMIT)
-
-
-def _at_home(home: Path) -> Mapping[str, str]:
     names = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
-    return dict(os.environ) | {name: str(home) for name in names}
+    quiet = {"COMFY_CLI_NO_REMOTE_REFRESH": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    environ = dict(os.environ) | dict.fromkeys(names, _home().name) | quiet
+    environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run([programs / "comfy", "tracking", "disable"], env=environ, capture_output=True, timeout=LIMIT)
+    return environ

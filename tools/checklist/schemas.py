@@ -15,6 +15,7 @@ HELPERS = {  # nodes whose outputs satisfy what defaults cannot
     "MODEL": "TA_LoadDemoModel", "CLIP": "TA_LoadDemoModel", "VAE": "TA_LoadDemoModel", "CONDITIONING": "CLIPTextEncode",
     "LATENT": "EmptyHunyuanLatentVideo", "IMAGE": "EmptyImage", "AUDIO": "EmptyAudio", "STRING": "PrimitiveString",
 }  # fmt: skip
+TEXTS = {"CLIPTextEncode": {"text": ""}, "PrimitiveString": {"value": ""}}  # what their schemas give no default for
 NONSENSE = "][: ="
 
 
@@ -109,7 +110,7 @@ def _alone(bench: Workbench, id: str) -> Prompt:
 
 def _add(bench: Workbench, prompt: Prompt, name: str, id: str) -> None:
     info = bench.known[id]
-    prompt[name] = {"class_type": id, "inputs": filled_node({}, info)}
+    prompt[name] = {"class_type": id, "inputs": filled_node(TEXTS.get(id, {}), info)}
     for socket, (kind, *settings) in info["input"].get("required", {}).items():
         if isinstance(kind, str) and (kind not in WIDGETS or (settings and settings[0].get("forceInput"))):
             if not kind.startswith("COMFY_"):

@@ -69,9 +69,12 @@ def help_pages(bench: Workbench) -> str:
 def translations(bench: Workbench) -> str:
     served, missing = bench.client.get("/i18n"), []
     for language in LANGUAGES:
-        texts = served.get(language, {}).get("nodeDefs", {})
+        own = ROOT / "locales" / language / "nodeDefs.json"
+        expect(own.is_file(), f"no {own.relative_to(ROOT)}")
+        texts = json.loads(own.read_text(encoding="utf-8"))
+        expect(texts.items() <= served[language]["nodeDefs"].items(), f"the server has other texts for {language}")
         for id, info in bench.own.items():
-            inputs = {name for part in ("required", "optional") for name in info["input"].get(part, {})}
+            inputs = {name.replace(".", "_") for part in ("required", "optional") for name in info["input"].get(part, {})}
             told = texts.get(id, {}).get("inputs", {}).keys()
             missing += [f"{language} {id}"] if id not in texts else [f"{language} {id}.{name}" for name in sorted(inputs ^ told)]
     expect_none(missing, "texts missing or left over")

@@ -90,20 +90,26 @@ class Workbench:
             archive.extractall(place)
         return place
 
-    @cached_property
+    @property
     def seen(self) -> dict[str, Any]:
-        """What browser.mjs found. Raises NotHere where there is no browser."""
+        """What browser.mjs found. Raises NotHere where there is no browser, RuntimeError where it failed."""
+        if isinstance(self._seen, Exception):
+            raise self._seen
+        return self._seen
+
+    @cached_property
+    def _seen(self) -> dict[str, Any] | Exception:
         try:
             environment = browser.environment()
         except ChoreError as error:
-            raise NotHere(str(error)) from error
+            return NotHere(str(error))
         PICTURES.mkdir(parents=True, exist_ok=True)
         asked, answered = self.folder / "asked.json", self.folder / "answered.json"
         asked.write_text(json.dumps({"pack": ROOT.name, "examples": self.examples}), encoding="utf-8")
         command = ["node", ROOT / "tools" / "checklist" / "browser.mjs", self.server.url, asked, answered, PICTURES]
         tried = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
         if tried.returncode:
-            raise RuntimeError(f"browser.mjs failed: {tried.stderr[-800:]}")
+            return RuntimeError(f"browser.mjs failed: {tried.stderr[-800:]}")
         return json.loads(answered.read_text(encoding="utf-8"))
 
 
