@@ -27,6 +27,11 @@ def links(text):
     return re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S))
 
 
+def pictures(text):
+    """Targets of pictures."""
+    return re.findall(r"!\[[^\]]+\]\(([^)]*)\)", text)
+
+
 def anchors(path):
     """Of the headings of a page, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
@@ -58,19 +63,21 @@ def test_pages_have_one_form(node):
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_each_page_shows_one_small_picture(node):
-    """ComfyUI resolves it against js/docs, as GitHub does for js/docs/NODE.md."""
-    assert re.findall(r"!\[.+\]\((.*)\)", page(node)) == [f"{node}/picture.png"]
-    path = DOCS / node / "picture.png"
-    assert path.stat().st_size < LARGEST
-    with Image.open(path) as picture:
-        assert picture.width <= 1200 and picture.format == "PNG"
+def test_pages_begin_with_the_picture_of_what_they_do_and_all_are_small(node):
+    """ComfyUI resolves them against js/docs, as GitHub does for js/docs/NODE.md."""
+    first, *others = pictures(page(node))
+    assert first == f"{node}/picture.png" and page(node).index(first) < page(node).index("## Inputs")
+    assert {path.name for path in (DOCS / node).glob("*.png")} == {Path(shown).name for shown in (first, *others)}
+    for shown in (first, *others):
+        assert Path(shown).parent.name == node and (DOCS / shown).stat().st_size < LARGEST
+        with Image.open(DOCS / shown) as picture:
+            assert picture.width <= 1200 and picture.format == "PNG"
 
 
 @pytest.mark.parametrize("node", NODES)
 def test_links_of_a_page_work_inside_comfyui(node):
     """There a relative link would lead to the server's root."""
-    for target in set(links(page(node))) - {f"{node}/picture.png"}:
+    for target in set(links(page(node))) - set(pictures(page(node))):
         assert target.startswith("https://"), target
         if target.startswith(REPOSITORY):
             assert leads_somewhere(target.removeprefix(REPOSITORY), ROOT / "README.md"), target
