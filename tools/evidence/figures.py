@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tools.demo_quality import unseen  # isort: skip  (before every comfy import)
 
-import numpy as np
 from PIL import Image
 from torch import Tensor
 
@@ -25,7 +24,6 @@ from .lab import PAGES, Lab, Page
 from .tension_study import CLIPS, TAU, traced, videos
 
 IMAGES = PAGES.parent / "images"
-COLOURS = 128  # of a kept picture
 DRAW = {name[0]: draw for name, draw in PLOTS.items()} | {"D": schedule}
 TELLS = {
     "A": "What STH did to |T| in its active calls: before against after, and how the reduction grows with depth.",
@@ -53,8 +51,8 @@ def single(lab: Lab) -> Trace:
 
 def kept(name: str, image: Tensor) -> str:
     """Writes a picture to docs/images; the Markdown that shows it."""
-    pixels = Image.fromarray((image[0].numpy() * 255).round().astype(np.uint8))
-    pixels.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / f"{name}.png", optimize=True)
+    pixels = (image[0] * 255).round().byte().numpy()
+    Image.fromarray(pixels).save(IMAGES / f"{name}.png", optimize=True)
     return f"![{name.replace('_', ' ')}](images/{name}.png)"
 
 
@@ -74,7 +72,7 @@ def run(lab: Lab) -> None:
         look = Look(DARK if letter == "H" else LIGHT)
         page.add(f"### {letter}", tells, kept(f"tension_{letter.lower()}", DRAW[letter](traces, look)))
     mean = matrix_cells(one, None, {0, 5, 10, 15, 19}, Branch.COND, False)
-    heads = matrix_cells(one, {0, 5}, None, Branch.COND, False, {0, 1, 2})
+    heads = matrix_cells(one, {0, 5}, None, Branch.COND, False, {0, 2})
     page.add(
         "## Tension Heatmap",
         "One quantity for every block and step of one run: here T as the model made it.",
