@@ -117,17 +117,18 @@ class Page:
 
     name: str
     parts: list[str] = field(default_factory=list)
+    folder: Path = PAGES
 
     def add(self, *parts: str) -> None:
         """Appends paragraphs, prints them and writes the page."""
-        PAGES.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.parts += parts
         print(*parts, sep="\n\n", flush=True)
         self.path.write_text("\n\n".join(self.parts) + "\n", encoding="utf-8")
 
     @property
     def path(self) -> Path:
-        return PAGES / f"{self.name}.md"
+        return self.folder / f"{self.name}.md"
 
 
 PART, REMARKS = "<!-- part {} -->", "<!-- remarks: this script keeps what is below -->"
