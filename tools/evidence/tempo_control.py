@@ -25,7 +25,6 @@ LEFT_OUT = {
     "no L_corr": {"mass_weight": 0.3 * BY_FAR, "entropy_weight": 10 * BY_FAR},
     "no L_mag": {"mass_weight": 0.0},
     "no L_ent": {"entropy_weight": 0.0},
-    "stops as in the paper": {"stop_ratio": None},
 }
 HEADER = ["setting", "timing", "there where wanted", "where not wanted", "shape right", "its change", "colour right", "CPU s"]
 INTRODUCTION = (
@@ -99,9 +98,7 @@ def late_guidance(lab: Lab) -> list[str]:
         case = clips["no node"][index][0]
         label = f"{name_of(case.asked.things[0])}, wanted {case.half}"
         shown += [(f"{label}\n{name}", clips[name][index][1], case.wanted) for name in ("no node", "defaults")]
-    title = (
-        f"## One thing, guidance {GUIDANCE:g} up to {LATE:.0%} of the run and {usual.GUIDANCE:g} from there, {4 * PROMPTS} clips"
-    )
+    title = f"## One thing, guidance {GUIDANCE:g} up to {100 * LATE:g} % and then {usual.GUIDANCE:g}, {4 * PROMPTS} clips"
     return [title, text, "The bar marks frames in which the thing is wanted.", sheet("tempo_control", shown)]
 
 
