@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
     command("bench-bias", bench_bias, "Measure ways to add a band to attention; `-- ARGUMENTS` go to tools/bench_bias.py.")
+    command("bench-trace", bench_trace, "Measure the trace of a large model: its size, and the time of every picture of it.")
     command("gradient-memory", gradient_memory, "Measure gradients to the latent; `-- ARGUMENTS` go to tools/gradient_memory.py.")
     command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
     command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
@@ -75,6 +76,10 @@ def bench(options: argparse.Namespace) -> int:
 
 def bench_bias(options: argparse.Namespace) -> int:
     return run_tool("bench_bias", *options.more)
+
+
+def bench_trace(options: argparse.Namespace) -> int:
+    return run_tool("bench_trace", *options.more)
 
 
 def gradient_memory(options: argparse.Namespace) -> int:

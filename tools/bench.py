@@ -95,6 +95,11 @@ class NothingShared(EntropyGuidance):
         return None
 
 
+def clock() -> float:
+    """Processor time where there is one thread, so that what else the machine does matters little."""
+    return time.thread_time() if torch.get_num_threads() == 1 else time.perf_counter()
+
+
 class Inside:
     """Adds up the time spent in the hooks of interventions."""
 
@@ -113,11 +118,11 @@ class Inside:
         """The hook with its time added to `spent`."""
 
         def run(*arguments):
-            started = time.perf_counter()
+            started = clock()
             try:
                 return hook(*arguments)
             finally:
-                cls.spent += time.perf_counter() - started
+                cls.spent += clock() - started
 
         return run
 
@@ -138,7 +143,6 @@ def seconds(model, steps: int, positive: list) -> tuple[float, float]:
     """Seconds of one sampling run, and how many of them were spent inside hooks."""
     empty = torch.zeros(LATENT)
     noise = comfy.sample.prepare_noise(empty, 0)
-    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     Inside.spent, started = 0.0, clock()
     with torch.inference_mode():
         comfy.sample.sample(model, noise, steps, 4.0, "euler", "simple", positive, text(), empty, disable_pbar=True, seed=0)

@@ -1,5 +1,6 @@
 """Every way in which people run a sampler: batches, guidance, second-order samplers, split runs, context windows, caches."""
 
+import gc
 from dataclasses import replace
 
 import comfy.context_windows
@@ -15,7 +16,8 @@ from pack.py.core.intervention import Where
 from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
 from pack.py.techniques.estimator import Estimator
-from pack.py.techniques.record import FrameAttentionRecorder
+from pack.py.techniques.pattern import SQUARE
+from pack.py.techniques.record import FrameAttentionRecorder, HeadsKept
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 COND, UNCOND = Branch.COND, Branch.UNCOND
@@ -245,3 +247,20 @@ def test_a_run_with_audio_is_found_by_the_latent_that_the_node_gets():
     recorder = FrameAttentionRecorder()
     latent = sample(tiny, attach(tiny.load(), recorder), steps=1, packed=False)
     assert latent.is_nested and RUNS.find(latent, recorder).exact
+
+
+def test_nothing_but_the_trace_grows_from_one_step_to_the_next(tiny, model):
+    """Everything measured leaves the device once a step; on the CPU the trace's arrays lie in one tensor a step."""
+    every = Where(kinds=SQUARE | {"cross"})
+    recorder = FrameAttentionRecorder(entropy_rows=16, heads=HeadsKept(frozenset({0, 1})), where=every)
+    alive = []
+
+    def count(*_):
+        gc.collect()
+        tensors = [thing for thing in gc.get_objects() if isinstance(thing, torch.Tensor)]
+        alive.append((len(tensors), sum(t.nbytes for t in tensors)))
+
+    latent = sample(tiny, attach(model, STH, recorder), steps=8, callback=count)
+    a_step = RUNS.find(latent, recorder).trace.nbytes / 8
+    (few, small), (many, large) = alive[1], alive[-1]
+    assert many - few <= 6 and large - small <= 6 * a_step, (alive, a_step)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from pack.py.demo import network, text, vae
 PAGES = ROOT / "docs" / "evidence"
 STEPS, GUIDANCE, BATCH = 20, 3.0, 16
 LATENT = (16, 9, 8, 8)
-FRAME, SHOWN, LABEL = 64, 9, 300  # pixels of a frame, frames of a clip, pixels for its label
+FRAME, SHOWN, LABEL, WIDEST = 64, 9, 300, 42  # pixels of a frame, frames of a clip, pixels and letters for its label
 
 
 class Lab:
@@ -90,6 +91,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
+def wrapped(label: str) -> str:
+    """Lines that fit beside the frames."""
+    return "\n".join(part for line in label.split("\n") for part in wrap(line, WIDEST))
+
+
 def sheet(name: str, clips: Sequence[tuple[str, Tensor] | tuple[str, Tensor, Tensor]]) -> str:
     """Draws clips one under the other, nine frames and a label each; returns the Markdown that shows the picture.
 
@@ -100,7 +106,7 @@ def sheet(name: str, clips: Sequence[tuple[str, Tensor] | tuple[str, Tensor, Ten
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
     for row, (label, video, *wanted) in enumerate(clips):
         top = row * (FRAME + 6)
-        draw.multiline_text((8, top + 8), label, fill="#202020", font=font)
+        draw.multiline_text((8, top + 4), wrapped(label), fill="#202020", font=font)
         for place, frame in enumerate(torch.linspace(0, len(video) - 1, SHOWN).round().long().tolist()):
             pixels = (video[frame] * 255).round().byte().numpy()
             left = LABEL + place * (FRAME + 2)
@@ -117,17 +123,18 @@ class Page:
 
     name: str
     parts: list[str] = field(default_factory=list)
+    folder: Path = PAGES
 
     def add(self, *parts: str) -> None:
         """Appends paragraphs, prints them and writes the page."""
-        PAGES.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.parts += parts
         print(*parts, sep="\n\n", flush=True)
         self.path.write_text("\n\n".join(self.parts) + "\n", encoding="utf-8")
 
     @property
     def path(self) -> Path:
-        return PAGES / f"{self.name}.md"
+        return self.folder / f"{self.name}.md"
 
 
 PART, REMARKS = "<!-- part {} -->", "<!-- remarks: this script keeps what is below -->"

@@ -150,6 +150,12 @@ def row(name: str, made: list[Clip], seconds: float, measured: list[str]) -> lis
     return [name, *measured, *right, *sizes, correlation, f"{seconds / len(made):.1f}"]
 
 
+def subject(case: Case) -> str:
+    """The thing, and when the reference has it."""
+    thing = case.asked.things[0]
+    return f"{thing.colours[0]} {thing.shape}, {case.half} in the reference"
+
+
 def part(lab: Lab, what: str, settings: dict[str, tuple[list[Case], dict | None]], shown: list) -> list[list[str]]:
     """The rows of a table, a setting each: its cases and how their noise is nursed."""
     rows = []
@@ -160,7 +166,7 @@ def part(lab: Lab, what: str, settings: dict[str, tuple[list[Case], dict | None]
         numbers = [cell(map(timing, made))] if what == "timing" else _motion(made)
         rows.append(row(name, made, seconds, numbers))
         print(rows[-1], flush=True)
-        shown += [(f"{name}\n{made[i].case.prompt}", made[i].video) for i in (0, SEEDS)]
+        shown += [(f"{name}\n{subject(made[i].case)}", made[i].video) for i in (0, SEEDS)]
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 from tools.demo_quality import unseen  # isort: skip  (before every comfy import)
@@ -25,6 +26,7 @@ from .lab import Lab, cell
 
 FRAMES = world.FRAMES
 GUIDANCE = 1.0  # with more, words matter less for when a thing is there: at the usual 3 it always is
+LATE = 0.25  # of the run: guidance that begins here leaves the timing alone
 FRAME = torch.arange(FRAMES)
 HALVES = {"early": "0=1, 13=0", "late": "0=0, 17=1"}
 WANTED = {"early": FRAME < 13, "late": FRAME >= 17}  # [33] bool
@@ -92,6 +94,23 @@ def sampled(
         videos = lab.videos(controlled(lab, case, settings), lab.text(case.prompt), case.seeds, guidance)
         clips += [(case, video) for video in videos]
     return clips, (time.thread_time() - started) / len(clips)
+
+
+def with_late_guidance(lab: Lab) -> Lab:
+    """A lab whose model is guided only after LATE of the run, as by two samplers of different cfg in a row.
+
+    Before that, guidance would bring the thing into every frame. (Guidance in a limited interval: Kynkaanniemi et al., 2024.)
+    """
+    late = copy(lab)
+    late.model = lab.model.clone()
+    begins = lab.model.get_model_object("model_sampling").percent_to_sigma(LATE)
+
+    def guided(host: dict) -> Tensor:
+        scale = host["cond_scale"] if float(host["sigma"][0]) <= begins else 1.0
+        return host["uncond"] + scale * (host["cond"] - host["uncond"])
+
+    late.model.set_model_sampler_cfg_function(guided)
+    return late
 
 
 def timing(present: Tensor, wanted: Tensor) -> tuple[float, float, float]:

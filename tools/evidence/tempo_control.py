@@ -13,19 +13,18 @@ from torch import Tensor
 from pack.py.demo.measure import measure
 from pack.py.demo.verdict import judge
 
+from . import lab as usual
 from . import tempo_phrases
 from .lab import Lab, Report, cell, percent, sheet, table
-from .tempo_cases import FRAMES, GUIDANCE, Case, cases, change, name_of, sampled, timed, timing
+from .tempo_cases import FRAMES, GUIDANCE, LATE, Case, cases, change, name_of, sampled, timed, timing, with_late_guidance
 
 PROMPTS, FEW = 24, 6  # 4 seeds each
 BY_FAR = 1e6  # AdamW does not see how large a loss is: with both other weights so large, the correlation counts for nothing
-SETTINGS = {"defaults": {}, "lambda 2 = 20": {"entropy_weight": 20.0}}
 LEFT_OUT = {
     "all three losses": {},
     "no L_corr": {"mass_weight": 0.3 * BY_FAR, "entropy_weight": 10 * BY_FAR},
     "no L_mag": {"mass_weight": 0.0},
     "no L_ent": {"entropy_weight": 0.0},
-    "stops as in the paper": {"stop_ratio": None},
 }
 HEADER = ["setting", "timing", "there where wanted", "where not wanted", "shape right", "its change", "colour right", "CPU s"]
 INTRODUCTION = (
@@ -85,15 +84,21 @@ def one_thing(prompts: int, seed: int, first_seed: int = 0) -> list[Case]:
     return cases(lambda clip, prompt, half: timed(clip.things[0], half), prompts, 1, seed, first_seed)
 
 
-def main_part(lab: Lab) -> list[str]:
-    """The defaults, and the settings that were a close second, on clips on which nothing was tuned."""
-    text, clips = table_of(lab, one_thing(PROMPTS, 21), SETTINGS)
+def no_guidance(lab: Lab) -> list[str]:
+    """The defaults on clips on which nothing was tuned."""
+    text, _ = table_of(lab, one_thing(PROMPTS, 21), {"defaults": {}})
+    return [f"## One thing, guidance {GUIDANCE:g}, {4 * PROMPTS} clips", text]
+
+
+def late_guidance(lab: Lab) -> list[str]:
+    """The same clips, guided as soon as the timing is decided."""
+    text, clips = table_of(with_late_guidance(lab), one_thing(PROMPTS, 21), {"defaults": {}}, usual.GUIDANCE)
     shown = []
     for index in range(0, 24, 4):  # the first seed of six prompts
         case = clips["no node"][index][0]
         label = f"{name_of(case.asked.things[0])}, wanted {case.half}"
         shown += [(f"{label}\n{name}", clips[name][index][1], case.wanted) for name in ("no node", "defaults")]
-    title = f"## One thing, {4 * PROMPTS} clips"
+    title = f"## One thing, guidance {GUIDANCE:g} up to {100 * LATE:g} % and then {usual.GUIDANCE:g}, {4 * PROMPTS} clips"
     return [title, text, "The bar marks frames in which the thing is wanted.", sheet("tempo_control", shown)]
 
 
@@ -110,7 +115,8 @@ def cost(lab: Lab) -> list[str]:
 
 
 PARTS: dict[str, Callable[[Lab], list[str]]] = {
-    "one_thing": main_part,
+    "late_guidance": late_guidance,
+    "no_guidance": no_guidance,
     "left_out": left_out,
     "two_things": tempo_phrases.two_things,
     "three_phrases": tempo_phrases.three_phrases,

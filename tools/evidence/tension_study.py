@@ -1,11 +1,10 @@
-"""The tension study on the demo model: STH against nothing over unseen prompts, as statistics and figures."""
+"""The tension study on the demo model: STH against nothing over unseen prompts, as statistics."""
 
 from __future__ import annotations
 
 from tools.demo_quality import unseen  # isort: skip  (before every comfy import)
 
 import torch
-from PIL import Image
 
 from pack.py.core.store import RUNS
 from pack.py.core.trace import Trace
@@ -14,22 +13,16 @@ from pack.py.host.attach import attach
 from pack.py.measures.tension_statistics import statistics
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.sth import SpectralTransportHomeostasis
-from pack.py.views.figure import DARK, LIGHT
 from pack.py.views.tension import table
-from pack.py.views.tension.common import Look
-from pack.py.views.tension.d_schedule import schedule
-from pack.py.views.tension.plots import PLOTS
 
-from .lab import BATCH, PAGES, Lab, Page
+from .lab import BATCH, Lab, Page
 
 CLIPS, TAU = 2 * BATCH, 1.0
-IMAGES = PAGES.parent / "images"
-SHOWN = {"A": LIGHT, "C": LIGHT, "D": LIGHT, "H": DARK}
 
 
-def traced(lab: Lab, model, prompts: list[str], seeds: range) -> Trace:
+def traced(lab: Lab, model, prompts: list[str], seeds: range, recorder: FrameAttentionRecorder | None = None) -> Trace:
     """The run of one batch."""
-    recorder = FrameAttentionRecorder()
+    recorder = recorder or FrameAttentionRecorder()
     lab.videos(attach(model, recorder), prompts, seeds)
     return RUNS.find(torch.zeros(1), recorder).trace  # the newest one of this recorder
 
@@ -45,15 +38,6 @@ def videos(lab: Lab) -> TraceSet:
     return joined(sets)
 
 
-def picture(letter: str, traces: TraceSet) -> str:
-    """Draws a figure into docs/images; returns the Markdown that shows it."""
-    draw = {name[0]: figure for name, figure in PLOTS.items()} | {"D": schedule}
-    pixels = (draw[letter](traces, Look(SHOWN[letter]))[0] * 255).round().byte().numpy()
-    name = f"tension_{letter.lower()}.png"
-    Image.fromarray(pixels).save(IMAGES / name, optimize=True)
-    return f"![figure {letter}](../images/{name})"
-
-
 def run(lab: Lab) -> None:
     """Writes the page."""
     traces = videos(lab)
@@ -61,6 +45,5 @@ def run(lab: Lab) -> None:
         "# Spectral Transport Homeostasis on the demo model",
         f"{CLIPS} unseen prompts, the same noise with STH at tau {TAU:g} and without. What *Tension Statistics* says:",
         f"```\n{table.text(statistics(traces))}\n```",
-        "And four figures of *Tension Dashboard* and *Tension Plots*:",
-        *(picture(letter, traces) for letter in SHOWN),
+        "The same runs as figures: [figures.md](../figures.md).",
     )
