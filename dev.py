@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     command("demo", demo, "Run an example workflow from start to end; its results go to output/demo.")
-    command("test", test, "Run ruff and the tests: unit, in ComfyUI, in a browser; `-- ARGUMENTS` go to pytest or to the part.").add_argument(
+    command("test", test, "Run ruff and all tests; `-- ARGUMENTS` go to pytest, or to the part.").add_argument(
         "part", nargs="?", choices=list(suite.PARTS), help="only this part"
     )
     command("serve", serve, "Start ComfyUI with this pack, to be opened in a browser.").add_argument(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..py.core.intervention import Where, Window
+from ..py.core.live import Live
 from ..py.host.attach import attach
 from ..py.techniques.estimator import Estimator
 from ..py.techniques.pattern import SQUARE
 from ..py.techniques.record import BETWEEN_FRAMES, FrameAttentionRecorder
+from ..py.views.live_heatmap import LiveHeatmap
 from . import _inputs as shared
 
 
@@ -23,9 +25,11 @@ class TraceAttentionNode(io.ComfyNode):
             display_name="Trace Attention",
             category=shared.DIAGNOSTICS,
             description="Watches how much each frame attends to each other one, and how spread out each attention is, while the "
-            "model samples. It only looks: the video is bit-identical to one without it. It sees what all techniques on the "
-            "model do, wherever it stands.",
-            search_aliases=["record attention", "attention map", "spectral tension", "diagnostics"],
+            "model samples, and shows the Spectral Tension of every block and step meanwhile. It only looks: the video is "
+            "bit-identical to one without it. It sees what all techniques on the model do, wherever it stands.",
+            search_aliases=["record attention", "attention map", "spectral tension", "live preview", "diagnostics"],
+            hidden=[io.Hidden.unique_id],
+            not_idempotent=True,  # else the host's cache hands the id of another node with the same inputs to this one
             inputs=[
                 io.Model.Input("model", tooltip="A video model, with or without techniques on it."),
                 *shared.window_inputs(),
@@ -42,7 +46,10 @@ class TraceAttentionNode(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The watched model: connect it to the sampler."),
+                io.Model.Output(
+                    display_name="model",
+                    tooltip="The watched model: connect it to the sampler. While it runs, the tension is drawn under this node.",
+                ),
                 shared.Trace.Output(display_name="trace", tooltip="For the nodes that draw, together with the sampler's latent."),
             ],
         )
@@ -56,5 +63,6 @@ class TraceAttentionNode(io.ComfyNode):
             entropy_rows=entropy_rows,
             window=Window(start_percent, end_percent),
             where=Where(kinds=kinds, blocks=shared.numbers(blocks, "block numbers")),
+            live=Live(cls.hidden.unique_id, LiveHeatmap) if cls.hidden and cls.hidden.unique_id else None,
         )
         return io.NodeOutput(attach(model, recorder), recorder)

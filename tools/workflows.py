@@ -31,6 +31,7 @@ PREVIEWS = {
     "KSampler": LIVE,
     "SamplerCustom": LIVE,
     "SamplerCustomAdvanced": LIVE,
+    "TA_TraceAttention": LIVE,
     "LoadVideo": (320, 340),
     "PreviewAny": TEXT,
     "PreviewImage": PICTURE,
@@ -76,9 +77,7 @@ def properties_of(kind: str, models: Sequence[Mapping[str, str]] | None) -> dict
     return source | ({"models": list(models)} if models else {})
 
 
-def in_browser(
-    environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path
-) -> list[dict[str, Any]]:
+def in_browser(environment: Mapping[str, str], url: str, jobs: Sequence[Mapping[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """What the frontend made of each job."""
     asked, answered = folder / "jobs.json", folder / "made.json"
     asked.write_text(json.dumps(jobs), encoding="utf-8")

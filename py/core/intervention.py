@@ -12,6 +12,7 @@ from .events import Attention, Block, Branch, CallNotes, Forward, Note, Site, St
 from .frame_text import FrameText, KeyTexts
 from .guidance import Prediction
 from .latent import LatentStep
+from .live import Live
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,12 @@ class Intervention:
 
 @dataclass(frozen=True, kw_only=True)
 class Observer(Intervention):
-    """An intervention that only looks. Observers run after all others and see what the kernel really received."""
+    """An intervention that only looks. Observers run after all others and see what the kernel really received.
+
+    `live` shows what is recorded while the run goes on. Observers that differ only in it are equal: they record the same.
+    """
+
+    live: Live | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def neutral(cls) -> Observer:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .activity import Activity
 from .events import CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer, Prompting
 from .latent import Iteration
 from .pipeline import Pipeline, active
-from .trace import Trace, to_records
+from .trace import Record, Trace, to_records
+
+OnRecords = Callable[[Observer, list[Record]], None]
 
 log = logging.getLogger("temporal_attention")
 
@@ -24,9 +26,10 @@ class Run:
         chain: the interventions in stacking order.
         family: the model family's name, for reports.
         blocks: number of blocks of the network.
+        on_records: called at the end of each step with an observer and what it recorded there.
     """
 
-    def __init__(self, chain: tuple[Intervention, ...], family: str, blocks: int):
+    def __init__(self, chain: tuple[Intervention, ...], family: str, blocks: int, on_records: OnRecords | None = None):
         self.chain = _without_rivals(_without_twins(i for i in chain if i.acts()))
         self.family = family
         self.activity = {id(i): Activity() for i in self.chain}
@@ -34,6 +37,7 @@ class Run:
         self.skipped: Counter[str] = Counter()
         self.remarks: Counter[str] = Counter()
         self.memory: dict = {}
+        self._on_records = on_records
         self.iterations: list[Iteration] = []
         self._lock = threading.RLock()
         self._step: Step | None = None
@@ -93,7 +97,10 @@ class Run:
 
     def _end_step(self) -> None:
         for observer, calls in self._pending.items():
-            self.traces[observer].records += to_records(observer.digest(calls))
+            records = to_records(observer.digest(calls))
+            self.traces[observer].records += records
+            if self._on_records is not None:
+                self._on_records(observer, records)
             calls.clear()
         if not self.skipped:
             for i in self.chain:

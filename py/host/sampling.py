@@ -19,6 +19,7 @@ from .guide import KEY_ASKED, Guide
 from .key import KEY
 from .key_texts import collect
 from .latent_optimisation import LatentOptimisation
+from .live import LivePreviews
 from .prefix import Prefixes
 from .progress import Schedule
 from .run_facts import run_facts
@@ -31,7 +32,9 @@ def outer_sample(executor, *args, **kwargs):
     guider = executor.class_obj
     model, options = guider.model_patcher, guider.model_options
     adapter = adapter_of(model)
-    run = Run(options["transformer_options"][KEY], adapter.family, len(blocks_of(model)))
+    chain, blocks = options["transformer_options"][KEY], len(blocks_of(model))
+    previews = LivePreviews(chain, blocks)
+    run = Run(chain, adapter.family, blocks, previews.add)
     if not run.chain:
         return executor(*args, **kwargs)
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
@@ -48,6 +51,7 @@ def outer_sample(executor, *args, **kwargs):
     try:
         latent = executor(*args, **kwargs)
         run.close()
+        previews.close()
     finally:
         guider.model_options = options
     facts = run_facts(guider, run, args, kwargs)

@@ -2,24 +2,23 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
 import { test } from 'node:test'
-import { MODES, open } from './page.mjs'
+import { EXAMPLES, example, MODES, open } from './page.mjs'
 
-const FOLDER = new URL('../../example_workflows/', import.meta.url)
-const read = (file) => JSON.parse(fs.readFileSync(new URL(file, FOLDER), 'utf8'))
-const FILES = fs.readdirSync(FOLDER).filter((file) => file.endsWith('.json'))
+const FILES = fs.readdirSync(EXAMPLES).filter((file) => file.endsWith('.json'))
+const NAMES = FILES.map((file) => file.slice(0, -'.json'.length))
 const STEPS = 4 // of each sampler: it is about the graph, not about the video
 
 test('examples', async (t) => {
   const frontends = []
   for (const mode of Object.keys(MODES)) frontends.push(await open(mode))
   // A workflow in both modes before the next one: the second run is then taken from the server's cache.
-  for (const file of FILES)
-    for (const frontend of frontends) await t.test(`${file}, ${frontend.mode}`, () => example(frontend, file))
+  for (const name of NAMES)
+    for (const frontend of frontends) await t.test(`${name}, ${frontend.mode}`, () => check(frontend, name))
   for (const frontend of frontends) await frontend.close()
 })
 
-async function example(frontend, file) {
-  const [workflow, twin, name] = [read(file), read(`api/${file}`), file.replace('.json', '')]
+async function check(frontend, name) {
+  const [workflow, twin] = [example(name), example(`api/${name}`)]
   const loaders = workflow.nodes.filter((node) => node.properties.models).map((node) => node.type)
   frontend.faults.length = 0
   assert.deepEqual((await frontend.load(workflow, name)).sort(), loaders.sort(), 'red nodes are those whose files nobody has')

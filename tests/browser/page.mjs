@@ -1,15 +1,31 @@
 // What browser tests share: a page with the real frontend, and what a user does there.
+import fs from 'node:fs'
 import path from 'node:path'
-import { boot, launch } from '../../tools/frontend.mjs'
+import { boot, fit, launch } from '../../tools/frontend.mjs'
 
 const [url, pictures] = process.argv.slice(2)
 const SMALL = { width: 800, height: 500 } // the page is drawn without a GPU: the smaller, the sooner a run is over
+export const EXAMPLES = new URL('../../example_workflows/', import.meta.url)
 const LARGE = { width: 2600, height: 1100 }
 const LIMIT = 300000 // milliseconds for one run of a workflow
-// Errors in the console of every new user: files that he does not have yet, and addresses outside, which are shut off.
-const EXPECTED = /\/user\.css|\/api\/userdata|ERR_FAILED|Content Security Policy/
+// Errors of the frontend itself for every new user: files that he does not have yet, addresses outside, which are shut off, and
+// its own start.
+const EXPECTED = /\/user\.css|\/api\/userdata|ERR_FAILED|Content Security Policy|accessed before initialization/
 
 export const MODES = { classic: false, 'Nodes 2.0': true }
+
+// Addresses of this pack's scripts, to be blocked: it must work without them.
+export const OWN_SCRIPTS = /\/extensions\/(?!core\/)[^?]*\.m?js/
+
+// The example workflow of this name, or with 'api/' before it, its API twin.
+export function example(name) {
+  return JSON.parse(fs.readFileSync(new URL(`${name}.json`, EXAMPLES), 'utf8'))
+}
+
+// Runs in the page: waits until it was drawn so often.
+async function drawn(times) {
+  for (let i = 0; i < times; i++) await new Promise(requestAnimationFrame)
+}
 
 let browser
 export async function close() {
@@ -24,7 +40,7 @@ export async function open(mode, { blocked } = {}) {
     page.on('pageerror', (error) => faults.push(error.message))
     page.on('console', (message) => {
       const text = `${message.text()} ${message.location().url}`
-      if (message.type() === 'error' && !EXPECTED.test(text)) faults.push(text)
+      if (message.type() === 'error' && !EXPECTED.test(text) && !blocked?.test(text)) faults.push(text)
     })
   }
   const page = await boot(browser, url, SMALL, { settings: { 'Comfy.VueNodes.Enabled': MODES[mode] }, blocked, watch })
@@ -84,23 +100,76 @@ class Frontend {
     return shown
   }
 
-  // Gives every widget that has this name and a value of this type another value.
+  // Gives every widget that has this name and a value of this type another value, in subgraphs too.
   async set(name, value) {
     await this.page.evaluate(
       ([name, value]) => {
-        for (const node of window.app.graph.nodes)
-          for (const widget of node.widgets ?? []) if (widget.name === name && typeof widget.value === typeof value) widget.value = value
+        const inside = (graph) => graph.nodes.flatMap((node) => [node, ...(node.subgraph ? inside(node.subgraph) : [])])
+        for (const node of inside(window.app.graph))
+          for (const widget of node.widgets ?? [])
+            if (widget.name === name && typeof widget.value === typeof value) widget.value = value
       },
       [name, value]
+    )
+  }
+
+  // Adds one of each of this pack's nodes to an empty graph.
+  async addOwnNodes() {
+    await this.load({ version: 0.4, nodes: [], links: [], groups: [], last_node_id: 0, last_link_id: 0 }, 'own nodes')
+    await this.page.evaluate(() => {
+      const { app, LiteGraph } = window
+      const own = Object.keys(LiteGraph.registered_node_types).filter((type) => type.startsWith('TA_'))
+      for (const type of own.sort()) app.graph.add(LiteGraph.createNode(type))
+    })
+  }
+
+  // Puts these nodes into a subgraph and returns the id of its node.
+  async intoSubgraph(ids) {
+    return this.page.evaluate((ids) => {
+      const { graph } = window.app
+      return graph.convertToSubgraph(new Set(ids.map((id) => graph.getNodeById(id)))).node.id
+    }, ids)
+  }
+
+  // Shows the inside of a subgraph.
+  async enter(id) {
+    await this.page.evaluate((id) => {
+      const node = window.app.graph.getNodeById(id)
+      window.app.canvas.openSubgraph(node.subgraph, node)
+    }, id)
+  }
+
+  // Watches for live previews. Returns what gives those so far: the id of the node, and the width and height of the picture.
+  async previews() {
+    await this.page.evaluate(() => {
+      window.seen = []
+      window.app.api.addEventListener('b_preview_with_metadata', ({ detail: { blob, displayNodeId } }) => {
+        window.seen.push(createImageBitmap(blob).then(({ width, height }) => ({ node: displayNodeId, size: [width, height] })))
+      })
+    })
+    return () => this.page.evaluate(() => Promise.all(window.seen))
+  }
+
+  // Width and height of the picture that a node of the graph on screen shows, or null.
+  async imageOf(id) {
+    return this.page.evaluate(
+      ([id, drawnAsPage]) => {
+        const image = drawnAsPage
+          ? document.querySelector(`[data-node-id="${id}"] img`)
+          : window.app.canvas.graph.getNodeById(id).imgs?.[0]
+        return image ? [image.naturalWidth, image.naturalHeight] : null
+      },
+      [id, MODES[this.mode]]
     )
   }
 
   // Keeps the whole graph as a picture: output/browser/NAME, MODE.png
   async screenshot(name) {
     await this.page.setViewportSize(LARGE)
-    await this.page.evaluate(() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView'))
+    await this.page.evaluate(fit)
     await this.page.waitForFunction(() => [...document.images].every((image) => image.complete))
-    await this.page.waitForTimeout(700)
+    await this.page.evaluate(drawn, 5)
+    await this.page.waitForTimeout(500)
     await this.page.screenshot({ path: path.join(pictures, `${name}, ${this.mode}.png`) })
     await this.page.setViewportSize(SMALL)
   }

@@ -146,3 +146,10 @@ def test_a_trace_node_that_runs_again_finds_the_same_run(traced, model):
 def test_start_after_end_is_refused(model):
     with pytest.raises(TemporalAttentionError, match="start 0.8, end 0.2"):
         run(SpectralTransportHomeostasisNode, model=model, start_percent=0.8, end_percent=0.2)
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)
+def test_nodes_that_know_their_id_are_cached_by_it(node):
+    """The host's cache would hand the result of a node, with its id in it, to another one with the same inputs."""
+    schema = node.GET_SCHEMA()
+    assert io.Hidden.unique_id not in schema.hidden or node.NOT_IDEMPOTENT

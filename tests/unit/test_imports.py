@@ -18,6 +18,8 @@ MAY_IMPORT = {
     "demo": {"demo", "core"},
 }
 MAY_KNOW_COMFY = {"host", "demo"}
+COMFY = {"comfy", "comfy_api", "comfy_execution", "comfy_extras"}
+COMFY |= {"nodes", "folder_paths", "server", "execution", "latent_preview"}
 HEAVY = {"matplotlib", "scipy", "kornia"}
 FILES = sorted((ROOT / "py").rglob("*.py"))
 
@@ -44,7 +46,7 @@ def test_direction(path):
         top, *rest = name.split(".")
         if top == "py":
             assert rest[0] in MAY_IMPORT[part], f"{part} may not import {name}"
-        if top in {"comfy", "comfy_api", "comfy_extras", "nodes", "folder_paths", "server", "execution", "latent_preview"}:
+        if top in COMFY:
             assert part in MAY_KNOW_COMFY, f"{part} may not know ComfyUI, yet imports {name}"
 
 
