@@ -14,7 +14,7 @@ PARTS = {
     "host": ("pytest", "tests/host"),
     "browser": ("tools.browser_tests",),
 }
-MISSING = {"scripts": script_tests.missing, "browser": browser.missing}
+NEEDS = {"scripts": script_tests, "browser": browser}
 
 
 def run(host: Host, only: str | None, arguments: Sequence[str]) -> int:
@@ -25,7 +25,7 @@ def run(host: Host, only: str | None, arguments: Sequence[str]) -> int:
     """
     verdicts, failed = {}, False
     for name in [only] if only else PARTS:
-        if name != only and name in MISSING and (lacking := MISSING[name]()):
+        if name != only and name in NEEDS and (lacking := NEEDS[name].missing()):
             verdicts[name] = f"not run: no {', '.join(lacking)} here"
             continue
         code, seconds = part(host, name, arguments if only or PARTS[name][0] == "pytest" else ())

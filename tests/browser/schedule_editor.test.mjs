@@ -1,11 +1,10 @@
 // The timelines under the texts of Temporal Schedule and Video Synopsis Prompt, used as a person would.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { MODES, open } from './page.mjs'
+import { MODES, open, OWN_SCRIPTS } from './page.mjs'
 
 const SCHEDULE = 'cat: 0=0, 2s=1, 4s=0   # seen late\ndog [linear]: 0%=0, 100%=1\n\nred window'
 const PROMPTS = '0s: a lake\n2.5s: a thaw\n4s: water'
-const SCRIPTS = /\/extensions\/(?!core\/)[^?]*\.js/
 const ROOM = { width: 1250, height: 800 }
 const TIMELINE = { schedule: 'Timeline of the schedule', key_prompts: 'Timeline of the key prompts' }
 
@@ -156,7 +155,7 @@ async function matches_without_scripts(frontend, mode) {
   await frontend.screenshot('Schedule editor')
   const workflow = await frontend.workflow()
   const values = ({ nodes }) => Object.fromEntries(nodes.map(({ id, widgets_values }) => [id, widgets_values]))
-  const without = await open(mode, { blocked: SCRIPTS })
+  const without = await open(mode, { blocked: OWN_SCRIPTS })
   await without.load(workflow, 'without')
   assert.equal(await without.page.locator('.ta-timeline').count(), 0)
   assert.deepEqual(await without.prompt(), await frontend.prompt())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import browser, suite
+from tools import browser, script_tests, suite
 from tools.errors import ChoreError
 
 
@@ -21,6 +21,7 @@ def parts(monkeypatch):
 
 def with_browser(monkeypatch, *missing):
     monkeypatch.setattr(browser, "missing", lambda environ=None: list(missing))
+    monkeypatch.setattr(script_tests, "missing", lambda: [name for name in missing if name == "Node.js"])
 
 
 def test_a_missing_browser_is_named_and_is_no_failure(parts, monkeypatch, capsys):
@@ -28,6 +29,13 @@ def test_a_missing_browser_is_named_and_is_no_failure(parts, monkeypatch, capsys
     assert suite.run(None, None, ()) == 0
     assert "browser" not in [name for name, *_ in parts[0]]
     assert "browser: not run: no Chromium here" in capsys.readouterr().out
+
+
+def test_without_node_no_script_is_run(parts, monkeypatch, capsys):
+    with_browser(monkeypatch, "Node.js")
+    assert suite.run(None, None, ()) == 0
+    assert [name for name, *_ in parts[0]] == ["lint", "unit", "host"]
+    assert "scripts: not run: no Node.js here" in capsys.readouterr().out
 
 
 def test_all_parts_run_and_one_that_fails_stops_no_other(parts, monkeypatch):
