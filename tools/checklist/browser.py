@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from tools import ROOT, child, suite
+from tools.checklist.examples import values
 from tools.checklist.point import Missed, expect_none, point
 from tools.checklist.workbench import PICTURES, Workbench
 
@@ -31,5 +32,5 @@ def both_canvases(bench: Workbench) -> str:
 def without_javascript(bench: Workbench) -> str:
     with_it = {one["name"]: one["prompt"] for one in bench.seen["modes"]["classic"]["examples"]}
     without = {one["name"]: one["prompt"] for one in bench.seen["blocked"]}
-    expect_none([name for name in with_it if with_it[name] != without[name]], "prompts differ")
+    expect_none([name for name in with_it if values(with_it[name]) != values(without[name])], "prompts differ")
     return f"{len(with_it)} prompts; pictures of blueprints in {PICTURES.relative_to(ROOT)}"
