@@ -13,7 +13,7 @@ from tools.checklist.workbench import ArchiveServer, Workbench
 from tools.server import COLOUR
 
 SLOWEST = 0.5  # seconds
-LANGUAGES = ("zh", "ja")  # English is in the nodes themselves
+LANGUAGES = ("zh", "ja")  # English is in the nodes themselves, see locales/README.md
 LARGEST_PICTURE = 200_000  # bytes
 BAD_NEWS = re.compile(rf"Cannot import|IMPORT FAILED|Skip .*module|WARNING.*(?:temporal|{re.escape(ROOT.name)})", re.I)
 
