@@ -25,7 +25,7 @@ def schema(bench: Workbench) -> str:
 def converts(bench: Workbench) -> str:
     wrong = []
     for one in _loaded(bench):
-        twin, prompt = (_values(prompt) for prompt in (bench.prompts[one["name"]], one["prompt"]))
+        twin, prompt = (values(prompt) for prompt in (bench.prompts[one["name"]], one["prompt"]))
         wrong += [f"{one['name']}: unknown {', '.join(one['unknown'])}"] * bool(one["unknown"])
         wrong += [f"{one['name']}: another prompt"] * (twin != prompt)
         wrong += [f"{one['name']}: {fault}" for fault in one["faults"]]
@@ -75,7 +75,7 @@ def _loaded(bench: Workbench) -> Iterator[dict[str, Any]]:
     return (one for mode in bench.seen["modes"].values() for one in mode["examples"])
 
 
-def _values(prompt: dict[str, Any]) -> dict[str, Any]:
+def values(prompt: dict[str, Any]) -> dict[str, Any]:
     """Without titles, and without what Nodes 2.0 adds to Load Video."""
     inputs = {
         id: {name: value for name, value in node["inputs"].items() if name != "video-preview"} for id, node in prompt.items()
