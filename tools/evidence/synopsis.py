@@ -67,7 +67,6 @@ FOLLOWED = {
     "VSP, transition 1 (the paper)": [vsp(1.0)],
     "VSP, transition 1, slerp": [VideoSynopsisPrompting(transition=1.0, interpolation="slerp")],
     "VSP 0.25 + TAR 0.1, sigma 0.25": [vsp(0.25), TAR(strength=0.1, sigma=0.25)],
-    "VSP 0.25 + TAR 0.2, sigma 0.5": [vsp(0.25), TAR(strength=0.2, sigma=0.5)],
     "VSP 0.25 + TAR 0.3, sigma 0.25": [vsp(0.25), TAR(strength=0.3, sigma=0.25)],
     "VSP 1 + TAR 0.1, sigma 0.25": [vsp(1.0), TAR(strength=0.1, sigma=0.25)],
     "VSP 0.25 + TAR of the paper (1, sigma 1)": [vsp(0.25), PAPER],
@@ -84,6 +83,7 @@ def run(lab: Lab) -> None:
         "Right colour: share of the frames of the first and last third in which this colour alone is there. Both ends: clips in "
         "which that holds for more than half of each. Mean and 95 % bootstrap interval; jumps in pixels between two frames.",
         *compared(lab),
+        "Temporal Attention Regularization alone: [regularization.md](regularization.md).",
     )
 
 

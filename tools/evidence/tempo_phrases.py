@@ -40,9 +40,10 @@ def table_of(lab: Lab, settings: dict, measures: dict, header: Sequence[str], sh
         print(rows[-1], flush=True)
         pictures[name] = clips
     sheet_rows = [
-        (f"{pictures[name][index][0].schedule}\n{name}", pictures[name][index][1], pictures[name][index][0].wanted)
+        (f"{name}\n{'; '.join(case.schedule.splitlines())}", video, case.wanted)
         for index in (0, 4, 8, 12)
         for name in shown
+        for case, video in [pictures[name][index]]
     ]
     return table(["setting", *header, "CPU s"], rows), sheet_rows
 
