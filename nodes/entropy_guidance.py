@@ -35,8 +35,8 @@ class EntropyGuidanceNode(io.ComfyNode):
                     min=-10.0,
                     max=10.0,
                     step=0.05,
-                    tooltip="Lambda, the strength. 0 changes nothing and costs nothing. 0.25 to 0.5 is safe; from 1 on brightness "
-                    "drifts, and 4 overcooks the picture.",
+                    tooltip="Lambda, the strength. 0 changes nothing and costs nothing. 0.25 to 0.5 is safe; from 1 on "
+                    "brightness drifts, and 4 overcooks the picture.",
                 ),
                 io.Combo.Input("rule", options=list(RULES), default="A - I", tooltip=RULE_HELP),
                 io.Int.Input(

@@ -82,8 +82,10 @@ def inverted(lab: Lab, pair: Pair, latent: Tensor) -> tuple[Tensor, Tensor]:
     down = comfy.samplers.calculate_sigmas(sampling, "simple", INVERSION_STEPS)[1:]  # at sigma 1 nothing of a latent is left
     euler, prompt = comfy.samplers.sampler_object("euler"), lab.text(pair.source)
     nothing = torch.zeros_like(latent)
+    upwards = down.flip(0)
+    upwards[0] = 1e-4  # as FlipSigmas does: a step from 0 would divide by it
     up = comfy.sample.sample_custom(
-        lab.model, nothing, 1.0, euler, down.flip(0), prompt, prompt, latent, disable_pbar=True, seed=0
+        lab.model, nothing, 1.0, euler, upwards, prompt, prompt, latent, disable_pbar=True, seed=0
     )  # fmt: skip
     return up, down
 
