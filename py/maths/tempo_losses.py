@@ -43,6 +43,10 @@ class TempoLosses:
         """[B] mean over phrases of L = L_corr + lambda1 L_mag + lambda2 L_ent, L_corr = -correlation."""
         return (-self.correlation + mass_weight * self.magnitude + entropy_weight * self.entropy).mean(-1)
 
+    def detached(self) -> TempoLosses:
+        """The same numbers without their graph."""
+        return TempoLosses(**{name: value.detach() for name, value in vars(self).items()})
+
     def satisfied(self, correlation: float = 0.9, mass_ratio: float | None = 0.6) -> Tensor:
         """[B] bool: every phrase that has them reaches this correlation and falls to this mass ratio (None: not asked for).
 

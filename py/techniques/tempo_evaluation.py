@@ -38,7 +38,7 @@ class Evaluation:
         masks = self._words.masks(self._frames, attention.shape[2], forward.frames).to(attention.device)
         losses = tempo_losses(attention, masks)
         total = losses.total(*self._weights)
-        self._found.append((tuple(forward.samples[row] for row in notes[0].rows), losses, total.detach()))
+        self._found.append((tuple(forward.samples[row] for row in notes[0].rows), losses.detached(), total.detach()))
         return total.sum()
 
     @property
@@ -46,7 +46,7 @@ class Evaluation:
         """loss [samples]; correlation, magnitude, entropy, mass_ratio [samples, phrases], NaN where the mask has none."""
         gathered = defaultdict(lambda: [[] for _ in range(self._samples)])
         for samples, losses, total in self._found:
-            columns = {name: getattr(losses, name).detach() for name in MEASURES} | {"loss": total}
+            columns = {name: getattr(losses, name) for name in MEASURES} | {"loss": total}
             for name, judged in (("correlation", losses.timed), ("mass_ratio", losses.contrasted)):
                 columns[name] = torch.where(judged, columns[name], torch.nan)
             for name, column in columns.items():

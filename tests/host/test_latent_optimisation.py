@@ -1,6 +1,8 @@
 """TempoControl in real sampling runs: against a plain loop, on every family, with every sampler, and whatever ends it."""
 
+import gc
 import logging
+import weakref
 
 import comfy.model_management
 import comfy.sample
@@ -305,3 +307,13 @@ def test_the_recorder_keeps_one_map_a_step(tiny, model):
     latent = sample(tiny, attach(model, recorder), steps=3, latent=longer(tiny))
     records = RUNS.find(latent, recorder).trace.records
     assert len(records) == 3 and {r.values["words"].shape for r in records} == {(2, 5, 4, 4)}
+
+
+def test_nothing_of_a_run_outlives_it(tiny, model):
+    """A loss that kept its graph would keep, through what PyTorch holds, the whole run, out of the garbage collector's reach."""
+    controlled = control(tiny, model)
+    left = weakref.ref(controlled)
+    run(tiny, controlled)
+    del controlled
+    gc.collect()
+    assert left() is None

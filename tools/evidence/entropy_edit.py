@@ -34,7 +34,7 @@ INTRODUCTION = (
     "count as wrong in colour. Mean and 95 % bootstrap interval."
 )
 SETTINGS = {f"self, share {share:g}": EntropyEdit(share=share) for share in (0.5, 1.0)} | {
-    f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.5, 0.65)
+    f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.5, 0.65, 1.0)
 }
 FEW_SETTINGS = {name: SETTINGS[name] for name in ("self, share 0.5", "self and cross, share 0.5")}
 STRONGER = 5.0  # the node's own default
