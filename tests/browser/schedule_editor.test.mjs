@@ -5,7 +5,7 @@ import { MODES, open, OWN_SCRIPTS } from './page.mjs'
 
 const SCHEDULE = 'cat: 0=0, 2s=1, 4s=0   # seen late\ndog [linear]: 0%=0, 100%=1\n\nred window'
 const PROMPTS = '0s: a lake\n2.5s: a thaw\n4s: water'
-const ROOM = { width: 1250, height: 800 }
+const ROOM = { width: 1560, height: 800 }
 const TIMELINE = { schedule: 'Timeline of the schedule', key_prompts: 'Timeline of the key prompts' }
 
 test('schedule editor', async (t) => {
@@ -118,7 +118,7 @@ async function places_prompts(frontend) {
   const key = async (i) => middle(stage(frontend, 'key_prompts').locator('.key').nth(i))
   const at = await key(1)
   await drag(frontend, at, { x: at.x - 60, y: at.y })
-  assert.match(await text(frontend, 'key_prompts'), /^0s: a lake\n[12]\.\d+s: a thaw\n4s: water$/)
+  assert.match(await text(frontend, 'key_prompts'), /^0s: a lake\n1\.\d+s: a thaw\n4s: water$/)
   await frontend.page.keyboard.press('Control+z')
   await until(frontend, PROMPTS, 'key_prompts')
   await frontend.page.mouse.click(...Object.values(await key(1)))
@@ -216,7 +216,8 @@ async function drag({ page }, from, to) {
 }
 
 async function text(frontend, name = 'schedule') {
-  return Object.values(await frontend.prompt()).find(({ inputs }) => name in inputs).inputs[name]
+  // There is no such node for a moment while undo loads the graph.
+  return Object.values(await frontend.prompt()).find(({ inputs }) => name in inputs)?.inputs[name]
 }
 
 const rest = (text) => text.split('\n').slice(1)
