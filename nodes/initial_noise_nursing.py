@@ -46,7 +46,8 @@ class InitialNoiseNursingNode(io.ComfyNode):
                     "keep_attention",
                     default=False,
                     advanced=True,
-                    tooltip="Keep the result of each attention for the way back: about a fifth faster, for more memory.",
+                    tooltip="Keep the result of each attention for the way back: a gradient takes 6 to 14 % less time "
+                    "(measured), more in long videos, and up to half as much memory again.",
                 ),
             ],
             outputs=[

@@ -14,6 +14,7 @@ CATEGORY = "temporal attention"
 HELPERS = {  # nodes whose outputs satisfy what defaults cannot
     "MODEL": "TA_LoadDemoModel", "CLIP": "TA_LoadDemoModel", "VAE": "TA_LoadDemoModel", "CONDITIONING": "CLIPTextEncode",
     "LATENT": "EmptyHunyuanLatentVideo", "IMAGE": "EmptyImage", "AUDIO": "EmptyAudio", "STRING": "PrimitiveString",
+    "NOISE": "RandomNoise",
 }  # fmt: skip
 TEXTS = {"CLIPTextEncode": {"text": ""}, "PrimitiveString": {"value": ""}}  # what their schemas give no default for
 NONSENSE = "][: ="
