@@ -1,8 +1,11 @@
 """Example of Initial Noise Nursing: noise with which a new video changes as a reference does."""
 
-from tools.examples.demo import CFG, SEED, Demo
+from tools.examples.demo import Demo
 from tools.examples.editing import custom_sampling
 from tools.examples.recipe import Link, Recipe
+
+SEED, OF_REFERENCE = 6, 8  # alone, the one shows its circle from the first frame on, the other in the second half
+GUIDANCE = 1.0  # at more the demo model shows its thing in every frame, whatever the noise is
 
 
 def noise() -> Recipe:
@@ -11,16 +14,17 @@ def noise() -> Recipe:
         "## Initial Noise Nursing (experimental)\n"
         "Looks for initial noise with which the model attends between frames as it does in a reference video.\n\n"
         "**Look at**\n"
-        "- The clips: left the reference; middle the prompt alone, which says nothing about motion; right the same seed with the "
-        "noise that was found. It moves more, as the reference does, but not in the same direction.\n"
+        "- The clips: left the reference, whose circle comes in the second half; middle another seed, whose circle is there all "
+        "the time; right that seed with the noise that was found: its circle comes when the reference's does.\n"
         "- *Initial Noise Nursing*: how the search went, and how alike the noise of any two frames has become.\n\n"
         "**With your model:** *Load Video*, *Get Video Components* and *VAE Encode* in place of the reference, cut to as many "
-        "frames as you make. It takes the time of some hundred steps.",
-        prompt="a blue square on a gray background",
+        "frames as you make. It takes the time of some hundred steps. *cfg* is 1 here: at more, this tiny model shows its "
+        "thing in every frame.",
+        seed=OF_REFERENCE,
+        cfg=GUIDANCE,
     )
     demo.group("2. The reference")
-    moving = demo.text("a yellow circle moves right on a black background", "Prompt of the reference")
-    reference = demo.sample("Reference", demo.model, moving)
+    reference = demo.sample("Reference", demo.model)
     demo.group("3. Noise")
     seed = demo.add("RandomNoise", "Noise", noise_seed=SEED)
     nursed = demo.add(
@@ -29,7 +33,7 @@ def noise() -> Recipe:
     )  # fmt: skip
     demo.group("4. The same prompt with both")
     sampler, sigmas = custom_sampling(demo)
-    guider = demo.add("CFGGuider", "Guider", model=demo.model, positive=demo.positive, negative=demo.negative, cfg=CFG)
+    guider = demo.add("CFGGuider", "Guider", model=demo.model, positive=demo.positive, negative=demo.negative, cfg=GUIDANCE)
 
     def sampled(title: str, noise: Link) -> Link:
         return demo.add(
