@@ -53,9 +53,10 @@ class Frontend {
     Object.assign(this, { page, mode, faults })
   }
 
-  // Opens a workflow as a user would. Returns the types of nodes that are red: not known, or without a file that they need.
+  // Opens a workflow as a user would, all of it in view: the classic canvas draws an animation over the whole page while its node is
+  // out of view. Returns the types of nodes that are red: not known, or without a file that they need.
   async load(workflow, name) {
-    return this.page.evaluate(
+    const red = await this.page.evaluate(
       async ([workflow, name]) => {
         await window.app.loadGraphData(workflow, true, true, name)
         const inside = (graph) => graph.nodes.flatMap((node) => [node, ...(node.subgraph ? inside(node.subgraph) : [])])
@@ -66,6 +67,8 @@ class Frontend {
       },
       [workflow, name]
     )
+    if (workflow.nodes.length) await this.page.evaluate(fit)
+    return red
   }
 
   // What would be queued: {node id: {class_type, inputs}}.
