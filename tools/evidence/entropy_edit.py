@@ -37,7 +37,7 @@ SETTINGS = {f"self, share {share:g}": EntropyEdit(share=share) for share in (0.5
     f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.5, 0.65, 1.0)
 }
 FEW_SETTINGS = {name: SETTINGS[name] for name in ("self, share 0.5", "self and cross, share 0.5")}
-STRONGER = 5.0  # the node's own default
+STRONGER, STRONGEST = 5.0, 7.0  # the node's own default, and where an edit stays near the source's path
 ALONE = EntropyEdit(share=0.0)
 
 
@@ -171,5 +171,13 @@ def run(lab: Lab, part: str | None = None) -> None:
     """Writes the page, or one part of it again."""
     usual = partial(same_noise, guidance=GUIDANCE, settings=SETTINGS, name="entropy_edit")
     strong = partial(same_noise, guidance=STRONGER, settings=SETTINGS, name="entropy_edit_5")
-    parts = {"same_noise": usual, "stronger_guidance": strong, "mask": masked, "real_video": real_video}
+    cross = {name: technique for name, technique in SETTINGS.items() if name.startswith("self and cross")}
+    strongest = partial(same_noise, guidance=STRONGEST, settings=cross, name="entropy_edit_7")
+    parts = {
+        "same_noise": usual,
+        "stronger_guidance": strong,
+        "strongest_guidance": strongest,
+        "mask": masked,
+        "real_video": real_video,
+    }
     Report("entropy_edit", INTRODUCTION, parts).run(lab, part)
