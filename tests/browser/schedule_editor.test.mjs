@@ -61,14 +61,15 @@ async function uses_keys(frontend) {
     await keyboard.press(key)
     await until(frontend, SCHEDULE.replace('2s=1, 4s=0', changed))
   }
+  const undo = (changed) => undone(frontend, SCHEDULE.replace('2s=1, 4s=0', changed))
   await press('ArrowRight', '2.0625s=1, 4s=0')
   await press('Shift+ArrowRight', '2.125s=1, 4s=0')
   await press('ArrowDown', '2.125s=0.95, 4s=0')
   await press('Insert', '2.125s=0.95, 3.0625s=0.95, 4s=0')
   await press('Delete', '2.125s=0.95, 4s=0')
-  await press('Control+z', '2.125s=0.95, 3.0625s=0.95, 4s=0')
-  await press('Control+z', '2.125s=0.95, 4s=0')
-  await press('Control+z', '2.125s=1, 4s=0')
+  await undo('2.125s=0.95, 3.0625s=0.95, 4s=0')
+  await undo('2.125s=0.95, 4s=0')
+  await undo('2.125s=1, 4s=0')
   await press('ArrowUp', '2.125s=1, 4s=0')
   await press('Tab', '2.125s=1, 4s=0')
   await press('ArrowLeft', '2.125s=1, 3.8125s=0')
@@ -119,8 +120,7 @@ async function places_prompts(frontend) {
   const at = await key(1)
   await drag(frontend, at, { x: at.x - 60, y: at.y })
   assert.match(await text(frontend, 'key_prompts'), /^0s: a lake\n1\.\d+s: a thaw\n4s: water$/)
-  await frontend.page.keyboard.press('Control+z')
-  await until(frontend, PROMPTS, 'key_prompts')
+  await undone(frontend, PROMPTS, 'key_prompts')
   await frontend.page.mouse.click(...Object.values(await key(1)))
   await frontend.page.keyboard.press('Insert')
   await until(frontend, PROMPTS.replace('thaw\n', 'thaw\n3.2s: a thaw\n'), 'key_prompts')
@@ -192,8 +192,13 @@ async function fresh(frontend) {
     [SCHEDULE, PROMPTS]
   )
   await point(frontend, 4).waitFor()
-  // The page draws a few times before nodes are as high as their widgets.
-  await page.waitForTimeout(500)
+  // The page draws a few times before nodes are as high as their widgets; a height that came later would be a step of undo.
+  for (let same = 0, before = ''; same < 6; ) {
+    await page.waitForTimeout(250)
+    const sizes = await page.evaluate(() => JSON.stringify(window.app.graph.nodes.map(({ pos, size }) => [...pos, ...size])))
+    same = sizes === before ? same + 1 : 0
+    before = sizes
+  }
   await page.evaluate(() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.captureCanvasState())
 }
 
@@ -228,9 +233,25 @@ async function until(frontend, expected, name = 'schedule') {
 }
 
 async function command(frontend, id, expected) {
+  await settled(frontend)
   await frontend.page.evaluate((id) => window.app.extensionManager.command.execute(id), id)
   await until(frontend, expected)
-  await frontend.page.waitForTimeout(300)
+  await settled(frontend)
+}
+
+// A height that a node took a little later is a step of undo of its own, without a change of the text.
+async function undone(frontend, expected, name = 'schedule') {
+  for (let steps = 0; steps < 3 && (await text(frontend, name)) !== expected; steps++) {
+    await settled(frontend)
+    await frontend.page.keyboard.press('Control+z')
+    await settled(frontend)
+  }
+  await until(frontend, expected, name)
+}
+
+// Undo knows an edit, and the nodes that it made anew are shown, a little after their text is there: no person is faster.
+async function settled({ page }) {
+  await page.waitForTimeout(1000)
 }
 
 async function notice(frontend, expected) {
