@@ -42,13 +42,7 @@ class InitialNoiseNursingNode(io.ComfyNode):
                 *_search_inputs(),
                 shared.blocks_input(),
                 *shared.estimator_inputs(),
-                io.Boolean.Input(
-                    "keep_attention",
-                    default=False,
-                    advanced=True,
-                    tooltip="Keep the result of each attention for the way back: a gradient takes 6 to 14 % less time "
-                    "(measured), more in long videos, and up to half as much memory again.",
-                ),
+                shared.keep_attention_input(),
             ],
             outputs=[
                 io.Noise.Output(display_name="noise", tooltip="For Sampler Custom Advanced, in place of RandomNoise."),

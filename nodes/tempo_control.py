@@ -54,13 +54,7 @@ class TempoControlNode(io.ComfyNode):
                 *_loss_inputs(),
                 *shared.window_inputs(0.2, " Later steps no longer decide what is seen when."),
                 shared.blocks_input(),
-                io.Boolean.Input(
-                    "keep_attention",
-                    default=False,
-                    advanced=True,
-                    tooltip="Keep the result of each attention for the way back: a gradient takes 6 to 14 % less time "
-                    "(measured), more in long videos, and up to half as much memory again.",
-                ),
+                shared.keep_attention_input(),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with TempoControl. Techniques stack."),
