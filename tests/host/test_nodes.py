@@ -1,10 +1,7 @@
 """The nodes as the host sees them: schemas, texts, what they return, and what they say to bad input."""
 
-import asyncio
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,24 +18,14 @@ from pack.nodes.tension_heatmap import TensionHeatmapNode
 from pack.nodes.trace_attention import TraceAttentionNode
 from pack.nodes.trace_info import TraceInfoNode
 from pack.py.core.errors import TemporalAttentionError
+from tools.signatures import node_classes
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCALES = ROOT / "locales"
 LANGUAGES = ("ja", "zh")
 CHANGED = "a schema has changed: see locales/README.md"
 
-
-def load_pack():
-    """The pack through its own __init__.py, under a module name such as the host gives it."""
-    spec = importlib.util.spec_from_file_location("pack_as_loaded", ROOT / "__init__.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    extension = asyncio.run(module.comfy_entrypoint())
-    return asyncio.run(extension.get_node_list())
-
-
-NODES = load_pack()
+NODES = node_classes()
 
 
 def test_every_file_in_nodes_gives_a_node():
