@@ -1,7 +1,8 @@
-// The one extension of this pack: puts a timeline under the text of a schedule and under key prompts. The text stays the only
+// Puts a timeline under the text of a schedule and under key prompts. The text stays the only
 // value, so nodes work and workflows stay the same without it.
 import { app } from '../../scripts/app.js'
 import { api } from '../../scripts/api.js'
+import { after } from './after.js'
 import { KeyPromptsView } from './editor/key_prompts_view.js'
 import { Port } from './editor/port.js'
 import { ScheduleView } from './editor/schedule_view.js'
@@ -53,14 +54,4 @@ function attach(node, View) {
 function takePlace(node, element) {
   if (element.isConnected || node.graph !== app.canvas.graph) return
   document.querySelector(`[data-node-id="${node.id}"] .ta-timeline`)?.replaceWith(element)
-}
-
-/** Lets something happen after a method of one object, whoever else has hooked it. */
-function after(object, name, then) {
-  const before = object[name]
-  object[name] = function (...values) {
-    const result = before?.apply(this, values)
-    then()
-    return result
-  }
 }

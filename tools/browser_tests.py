@@ -24,9 +24,6 @@ def main(arguments: Sequence[str]) -> int:
         write_video(Path(base) / "input" / VIDEO)
         command = ["node", "--test-reporter=spec", *arguments, str(TESTS / "all.mjs"), server.url, str(PICTURES)]
         code = subprocess.run(command, cwd=ROOT, env=environment).returncode
-        if code:
-            print("Failed. Once more, to tell a fault from a page that was too slow for a test:", flush=True)
-            code = subprocess.run(command, cwd=ROOT, env=environment).returncode
     print(f"Pictures to look at: {PICTURES}")
     return code
 

@@ -27,6 +27,13 @@ async function drawn(times) {
   for (let i = 0; i < times; i++) await new Promise(requestAnimationFrame)
 }
 
+// Runs in the page: whether a box is not all inside its node.
+function lies_elsewhere({ node, box }) {
+  const [left, top] = window.app.canvasPosToClientPos(node.pos)
+  const [right, bottom] = window.app.canvasPosToClientPos([node.pos[0] + node.size[0], node.pos[1] + node.size[1]])
+  return box.left < left || box.top < top || box.right > right || box.bottom > bottom
+}
+
 let browser
 export async function close() {
   await browser?.close()
@@ -53,8 +60,8 @@ class Frontend {
     Object.assign(this, { page, mode, faults })
   }
 
-  // Opens a workflow as a user would, all of it in view: the classic canvas draws an animation over the whole page while its node is
-  // out of view. Returns the types of nodes that are red: not known, or without a file that they need.
+  // Opens a workflow as a user would, all of it in view. Returns the types of nodes that are red: not known, or without a file that
+  // they need.
   async load(workflow, name) {
     const red = await this.page.evaluate(
       async ([workflow, name]) => {
@@ -164,6 +171,18 @@ class Frontend {
       },
       [id, MODES[this.mode]]
     )
+  }
+
+  // Waits for the animated pictures of nodes in the classic canvas, and returns the titles of those whose picture lies elsewhere.
+  async strays() {
+    if (MODES[this.mode]) return []
+    const pictures = () => {
+      const nodes = window.app.graph.nodes.filter((node) => node.type === 'SaveAnimatedWEBP')
+      return nodes.map((node) => ({ node, box: node.imgs?.[0].closest('.dom-widget')?.getBoundingClientRect() }))
+    }
+    await this.page.waitForFunction(`(${pictures})().every(({ box }) => box?.width)`)
+    await this.page.evaluate(drawn, 5)
+    return this.page.evaluate(`(${pictures})().filter(${lies_elsewhere}).map(({ node }) => node.title)`)
   }
 
   // Keeps the whole graph as a picture: output/browser/NAME, MODE.png
