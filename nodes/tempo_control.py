@@ -55,6 +55,13 @@ class TempoControlNode(io.ComfyNode):
                 *shared.window_inputs(0.2, " Later steps no longer decide what is seen when."),
                 shared.blocks_input(),
                 shared.keep_attention_input(),
+                io.Boolean.Input(
+                    "keep_mean",
+                    default=True,
+                    advanced=True,
+                    tooltip="Updates leave the mean of each channel in each latent frame as it is: more things keep their "
+                    "shapes. Off is the paper's way.",
+                ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with TempoControl. Techniques stack."),
@@ -69,7 +76,7 @@ class TempoControlNode(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, clip, tempo, prompt, learning_rate, iterations, stop_correlation, stop_ratio, lambda_magnitude,
-        lambda_entropy, start_percent, end_percent, blocks, keep_attention,
+        lambda_entropy, start_percent, end_percent, blocks, keep_attention, keep_mean,
     ) -> io.NodeOutput:  # fmt: skip
         """Finds the phrases in the prompt and attaches the technique, and a recorder, to a clone of the model."""
         where = Where(KINDS, shared.numbers(blocks, "block numbers"))
@@ -83,6 +90,7 @@ class TempoControlNode(io.ComfyNode):
             entropy_weight=lambda_entropy,
             stop_correlation=stop_correlation,
             stop_ratio=stop_ratio or None,
+            keep_mean=keep_mean,
             keep_attention=keep_attention,
             window=Window(start_percent, end_percent),
             where=where,

@@ -50,7 +50,8 @@ class DenseTap(Observer):
         return [Note("words", call.rows, pattern[..., [1, 2]].mean((1, 3)))]
 
 
-def test_equals_a_plain_loop(monkeypatch, tiny, model):
+@pytest.mark.parametrize("keep_mean", [True, False])
+def test_equals_a_plain_loop(monkeypatch, tiny, model, keep_mean):
     """One whole graph, dense patterns, AdamW written out: the latent that the network is then given."""
     mask, rate, shape = torch.tensor([[0.0, 0, 0.5, 1, 1]]), RATE * (100_000 / (16 * 8 * 8)) ** 0.5, longer(tiny)
     assert shape[1:] == (16, 5, 8, 8)
@@ -60,19 +61,20 @@ def test_equals_a_plain_loop(monkeypatch, tiny, model):
         return tempo_losses(maps.double(), mask.double()).total().sum()
 
     def by_hand(gradient, x):
-        x = x.clone()
+        x, means = x.clone(), x.mean((3, 4), keepdim=True)
         first, second = torch.zeros_like(x), torch.zeros_like(x)
         for t in range(1, 4):
             g = gradient(x, tap=DenseTap(where=Where(KINDS)), loss=loss)[1]
             x = x * (1 - 0.01 * rate)
             first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g * g
             x = x - rate * (first / (1 - 0.9**t)) / ((second / (1 - 0.999**t)).sqrt() + 1e-8)
+            x = x - x.mean((3, 4), keepdim=True) + means if keep_mean else x
         return x
 
     start = []
     with monkeypatch.context() as patch:
         expected = in_a_run(patch, tiny, model, lambda g, x: (start.append(x.clone()), by_hand(g, x))[1], latent=shape, cfg=1.0)
-    seen, patched = [], control(tiny, model, schedule="cat: 0=0, 7=1")
+    seen, patched = [], control(tiny, model, schedule="cat: 0=0, 7=1", keep_mean=keep_mean)
     look = lambda executor, model, conds, x, *more: seen.append(x.clone()) or executor(model, conds, x, *more)  # noqa: E731
     patched.add_wrapper_with_key(WrappersMP.CALC_COND_BATCH, "look", look)
     assert words(tiny, "cat: 0=0, 7=1").masks(5).tolist() == mask.tolist()

@@ -50,7 +50,8 @@ class Toy:
 
 
 def optimise(toy, **settings):
-    settings = {"words": words(), "lr": 0.05 / SCALE, "stop_correlation": 1.0, "stop_ratio": None} | settings
+    """By default all that the toy's attention asks for: it reads nothing but the means."""
+    settings = {"words": words(), "lr": 0.05 / SCALE, "stop_correlation": 1.0, "stop_ratio": None, "keep_mean": False} | settings
     return TempoControl(**settings).latent(toy.step())
 
 
@@ -177,3 +178,26 @@ def test_the_recorder_averages_the_blocks_of_a_step():
     assert kept.notes[0].value.shape == (1, 1, 3, 2, 2)
     expected = np.mean([call.notes[0].value.numpy() for call in calls[:2]], axis=0)
     np.testing.assert_allclose(kept.notes[0].value.numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("audio", [0, 7])
+def test_means_of_channels_in_frames_are_kept(audio):
+    """Whatever follows the video's values in a packed latent moves freely."""
+
+    class Packed(Toy):
+        def step(self):
+            x = torch.cat([self.x.flatten(1), torch.ones(len(self.x), audio)], 1)[:, None] if audio else self.x
+            return LatentStep(STEP, x, (len(x), *VIDEO[1:]), self.packed, self.iterations.append, lambda *_: None)
+
+        def packed(self, x, *rest):
+            values = self.x[0].numel()
+            gradient = self.gradient(x.flatten(1)[:, :values].view(self.x.shape), *rest).flatten(1)
+            return torch.cat([gradient, torch.ones(len(x), audio)], 1).view(x.shape)
+
+    toy = Packed()
+    out = optimise(toy, keep_mean=True)
+    video = out.flatten(1)[:, : toy.x[0].numel()].view(toy.x.shape)
+    assert torch.allclose(video.mean((3, 4)), toy.x.mean((3, 4)), atol=1e-5)
+    assert (video - toy.x).abs().max() > 0.01
+    assert (out.flatten(1)[:, toy.x[0].numel() :] < 0.6).all()
+    assert not torch.allclose(optimise(Toy()).mean((3, 4)), toy.x.mean((3, 4)), atol=1e-2)
