@@ -81,7 +81,7 @@ class Intervention:
         """False where this network call holds nothing for the intervention, whatever its sites are."""
         return True
 
-    def rows(self, forward: Forward) -> tuple[int, ...]:
+    def rows_of(self, forward: Forward) -> tuple[int, ...]:
         """The batch rows of a network call that it is handed: those of its branch."""
         return forward.rows(self.branch)
 

@@ -34,9 +34,9 @@ class WordRecorder(Observer):
 
     def concerns(self, forward: Forward) -> bool:
         """Only calls with one text for all frames, and with rows that read the phrases."""
-        return self.words is not None and forward.text is None and bool(self.rows(forward))
+        return self.words is not None and forward.text is None and bool(self.rows_of(forward))
 
-    def rows(self, forward: Forward) -> tuple[int, ...]:
+    def rows_of(self, forward: Forward) -> tuple[int, ...]:
         """The rows of its branch, but for those whose conditioning is known to have another text."""
         return tuple(row for row in forward.rows(self.branch) if self._reads(forward, row))
 

@@ -209,7 +209,7 @@ def test_only_rows_of_the_prompt_are_recorded():
     ids, branches = ("b", "a", "longer", "a", "unknown"), (COND, Branch.UNCOND, COND, COND, COND)
     fwd = replace(forward(branches), conditionings=ids, texts=texts)
     recorder = WordRecorder(words=cat)
-    assert recorder.concerns(fwd) and recorder.rows(fwd) == (3, 4)
+    assert recorder.concerns(fwd) and recorder.rows_of(fwd) == (3, 4)
     kept, call = [], attention(fwd=fwd, site=Site(0, 1, "cross", "text"))
     Pipeline((recorder,), lambda *_: None, lambda _, notes: kept.append(notes)).attention(call)
     (note,) = kept[0].notes
