@@ -19,6 +19,8 @@ DIAGNOSTICS = f"{CATEGORY}/diagnostics"
 Trace = io.Custom("TA_TRACE")
 Similarity = io.Custom("TA_FRAME_SIMILARITY")
 
+LOADABLE = "Trace Attention, Trace Video or Load Trace"  # whose traces may be runs from files
+
 LARGEST_NUMBER = 9999
 
 BOTH = "cond and uncond"
@@ -114,9 +116,9 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
     return frozenset(chosen) or None
 
 
-def trace_inputs(socket=Trace, node: str = "Trace Attention, Trace Video or Load Trace") -> list[io.Input]:
+def trace_inputs(socket=Trace, node: str = LOADABLE) -> list[io.Input]:
     """The trace of a node, and the latent that says which run is meant: a loaded trace is a run by itself."""
-    loadable = socket is Trace
+    loadable = node == LOADABLE
     return [
         socket.Input("trace", tooltip=f"The trace of a {node} node."),
         io.Latent.Input(

@@ -77,9 +77,10 @@ def shown(cls, tempo: Tempo, fps: float, clip: Clip) -> io.NodeOutput:
 
 
 def optimised_run(trace, samples: dict) -> Found:
-    """The run behind the trace of TempoControl. Raises TemporalAttentionError for the trace of another node."""
+    """The run behind the trace of TempoControl. Raises TemporalAttentionError for that of another node or of a file."""
     if not isinstance(trace, WordRecorder):
-        raise TemporalAttentionError(f"the trace of {TRACER}", "that of another node", f"Connect the trace output of {TRACER}.")
+        came = "that of a file, which has no schedule" if isinstance(trace, shared.LoadedTrace) else "that of another node"
+        raise TemporalAttentionError(f"the trace of {TRACER}", came, f"Connect the trace output of {TRACER}.")
     return shared.traced_run(trace, samples, TRACER)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..maths.onsets import RATE, onset_mask, to_unit_range
 from .errors import TemporalAttentionError
+from .store import fingerprint
 
 INTERPOLATIONS = ("hold", "linear", "smooth")
 FRAME, SECOND, PERCENT = UNITS = ("", "s", "%")
@@ -143,17 +144,21 @@ class Samples(Curve):
         return torch.lerp(values[before], values[before + 1], place - before)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Onsets(Curve):
-    """Where the sounds of a soundtrack begin, from its start.
+    """Where the sounds of a soundtrack begin, from its start. Two are equal where frame rates and digests of the strengths are.
 
     Args:
         strength: [T] onset strength, RATE values a second.
         fps: video frames a second.
     """
 
-    strength: Tensor
+    strength: Tensor = field(compare=False)
     fps: float
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "digest", fingerprint(self.strength))
 
     def at_frames(self, clip: Clip) -> Tensor:
         """[T] float64 largest strength within each video frame, scaled to [0, 1] over the clip; silence after the end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -108,7 +108,8 @@ class Forward:
     `whole` latent frames of the video a context window holds some. `extra` marks what is no part of the sampler's own prediction:
     a second pass over a prompt, such as the degraded one of a guidance node, or one for a gradient. `keys` has the key prompts of
     each row that has several, and `text` says how their mixtures lie in the network's text tokens. `conditionings` identifies the
-    prompt of each row, `asked` is set in a call that an intervention asked for, and `memory` lasts as long as the run.
+    prompt of each row, `texts` has the encoded text [B, L, C] of prompts that have one, `asked` is set in a call that an
+    intervention asked for, and `memory` lasts as long as the run.
     """
 
     step: Step
@@ -121,6 +122,7 @@ class Forward:
     keys: tuple[KeyTexts | None, ...] = ()
     text: TextLayout | None = None
     conditionings: tuple[object, ...] = ()
+    texts: Mapping[object, Tensor] = field(default_factory=dict, compare=False)
     asked: Asked | None = None
     memory: dict = field(default_factory=dict, compare=False)
 

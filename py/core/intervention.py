@@ -11,7 +11,7 @@ from .errors import TemporalAttentionError
 from .events import Attention, Block, Branch, CallNotes, Forward, Note, Site, Step
 from .frame_text import FrameText, KeyTexts
 from .guidance import Prediction
-from .latent import LatentStep
+from .latent import Iteration, LatentStep
 from .live import Live
 
 
@@ -81,6 +81,10 @@ class Intervention:
         """False where this network call holds nothing for the intervention, whatever its sites are."""
         return True
 
+    def rows_of(self, forward: Forward) -> tuple[int, ...]:
+        """The batch rows of a network call that it is handed: those of its branch."""
+        return forward.rows(self.branch)
+
     def idle(self) -> str:
         """Why no network call of a run concerned it, and what to do, for the report."""
         return f"no step fell into its window {self.window.start:g}-{self.window.end:g}; widen it"
@@ -136,6 +140,10 @@ class Observer(Intervention):
     def block_seen(self, call: Block) -> list[Note]:
         """What to keep of a block's output, as all interventions left it."""
         return []
+
+    def keeps(self, iteration: Iteration) -> bool:
+        """Does this iteration of an optimised latent belong on its trace?"""
+        return True
 
     def digest(self, calls: list[CallNotes]) -> list[CallNotes]:
         """Turns the notes of one step into those that are kept: still on the device, but once a step, so it may wait for it."""

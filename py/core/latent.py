@@ -12,6 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from .events import CallNotes, Step
     from .intervention import Observer
+    from .timed_words import TimedWords
 
 Loss = Callable[[list["CallNotes"]], Tensor]
 
@@ -20,7 +21,8 @@ Loss = Callable[[list["CallNotes"]], Tensor]
 class Iteration:
     """One evaluation of a loss, `number` of at most `most` at a step.
 
-    `values` has a number for each sample, or one for each sample and phrase; `running` says which samples still change.
+    `values` has a number for each sample, or one for each sample and phrase; `running` says which samples still change. `words`
+    is what it was for; files do not keep it.
     """
 
     step: Step
@@ -29,6 +31,7 @@ class Iteration:
     phrases: tuple[str, ...]
     values: Mapping[str, np.ndarray]
     running: tuple[bool, ...]
+    words: TimedWords | None = None
 
 
 @dataclass(frozen=True)

@@ -65,13 +65,13 @@ class Pipeline:
         return [i for i in self.chain if any(map(i.has, hooks)) and i.where.matches(site)]
 
     def _acting(self, call: Call, *hooks: str) -> list[Intervention]:
-        return [i for i in self._at(call.site, *hooks) if call.forward.rows(i.branch)]
+        return [i for i in self._at(call.site, *hooks) if i.rows_of(call.forward)]
 
     def _edit(self, i: Intervention, call: Call, hook: str) -> tuple[Call, bool]:
-        """Hands an intervention only the rows of its branch, merges what it changed, and says whether it did."""
+        """Hands an intervention only its own rows, merges what it changed, and says whether it did."""
         if not i.has(hook):
             return call, False
-        rows = call.forward.rows(i.branch)
+        rows = i.rows_of(call.forward)
         if len(rows) == len(call.rows):
             new = getattr(i, hook)(call)
         else:
@@ -82,7 +82,7 @@ class Pipeline:
     def _edit_output(self, i: Intervention, call: Attention, out: Tensor) -> tuple[Tensor, bool]:
         if not i.has("after"):
             return out, False
-        rows = call.forward.rows(i.branch)
+        rows = i.rows_of(call.forward)
         if len(rows) == len(call.rows):
             new = i.after(call, out)
         else:
@@ -93,8 +93,8 @@ class Pipeline:
 
 
 def _shown(i: Intervention, call: Call) -> Call:
-    """What an intervention may see of a call: the rows of its branch."""
-    rows = call.forward.rows(i.branch)
+    """What an intervention may see of a call: its own rows."""
+    rows = i.rows_of(call.forward)
     return call if len(rows) == len(call.rows) else take_call(call, rows)
 
 

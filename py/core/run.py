@@ -83,9 +83,9 @@ class Run:
         )
         for line in report:
             log.info("Temporal Attention: %s", line)
-        for trace in self.traces.values():
+        for observer, trace in self.traces.items():
             trace.report = report
-            trace.iterations = tuple(self.iterations)
+            trace.iterations = tuple(filter(observer.keeps, self.iterations))
 
     def _count(self, i: Intervention, site: Site, step: Step, acted: bool) -> None:
         with self._lock:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,12 +11,15 @@ from torch.nn.functional import adaptive_avg_pool1d
 from ..maths.tempo_losses import ACTIVE
 from .curves import Clip
 from .errors import TemporalAttentionError
+from .store import fingerprint
 from .tempo import Tempo
 
+SAME_TEXT = 0.02  # of the largest number: the same prompt encoded twice, on other devices or in other precisions
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True)
 class TimedWords:
-    """A schedule whose phrases were found in a prompt.
+    """A schedule whose phrases were found in a prompt. Two are equal where all that they say is, the context by its digest.
 
     Args:
         tempo: when each phrase is wanted.
@@ -27,8 +30,12 @@ class TimedWords:
 
     tempo: Tempo
     positions: tuple[tuple[int, ...], ...]
-    context: Tensor
+    context: Tensor = field(compare=False)
     compression: int
+    digest: str = field(init=False, repr=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "digest", fingerprint(self.context))
 
     def masks(self, latent_frames: int, grid_frames: int | None = None, window: tuple[int, ...] | None = None) -> Tensor:
         """[P, F] masks in [0, 1] over the frames of a network call.
@@ -57,6 +64,11 @@ class TimedWords:
                 f"constant values below {ACTIVE:g} for {', '.join(self.tempo.phrases)}",
                 "Write a line such as cat: 0=0, 2s=1; check that fps and the length of the clip fit.",
             )
+
+
+def same_text(one: Tensor, other: Tensor) -> bool:
+    """Are two contexts [B or 1, L, C] of the same prompt?"""
+    return relative_difference(one, other) < SAME_TEXT
 
 
 def relative_difference(one: Tensor, other: Tensor) -> float:

@@ -73,7 +73,8 @@ def _restored(facts: dict, arrays: dict[str, np.ndarray]) -> Trace:
 
 def _as_json(iteration: Iteration) -> dict[str, object]:
     values = {name: np.asarray(value).tolist() for name, value in iteration.values.items()}
-    return {**{f.name: getattr(iteration, f.name) for f in fields(iteration)}, "step": asdict(iteration.step), "values": values}
+    plain = {f.name: getattr(iteration, f.name) for f in fields(iteration) if f.name != "words"}
+    return {**plain, "step": asdict(iteration.step), "values": values}
 
 
 def _iteration(saved: dict) -> Iteration:

@@ -17,7 +17,7 @@ from ..core.events import Step
 from ..core.intervention import Intervention, Observer
 from ..core.latent import Iteration, LatentStep, Loss
 from ..core.run import Run
-from ..core.timed_words import relative_difference
+from ..core.timed_words import same_text
 from .families import network_of
 from .gradients.latent import latent_gradient
 from .gradients.memory import peak_bytes
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from .sampling import Sampling
 
 log = logging.getLogger("temporal_attention")
-
-SAME_TEXT = 0.02  # of the largest number: the same prompt encoded twice, on other devices or in other precisions
 
 
 class LatentOptimisation:
@@ -119,7 +117,7 @@ def with_text(conds: dict[str, list[dict]], context: Tensor | None) -> list[dict
             "the key prompts of Video Synopsis Prompt",
             "Use either TempoControl or Video Synopsis Prompt.",
         )
-    found = [c for c in positive if c.get("cross_attn") is not None and relative_difference(context, c["cross_attn"]) < SAME_TEXT]
+    found = [c for c in positive if c.get("cross_attn") is not None and same_text(context, c["cross_attn"])]
     if not found:
         raise TemporalAttentionError(
             "the sampler's positive prompt to be the text given to TempoControl, read by the same CLIP",

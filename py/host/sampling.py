@@ -76,6 +76,7 @@ class Sampling:
         self.prefixes = Prefixes()
         self.latents: LatentOptimisation | None = None
         self.keys: dict[object, KeyTexts] = {}
+        self.texts: dict[object, Tensor] = {}
         self._started = False
 
     def predict_noise(self, executor, x: Tensor, sigma: Tensor, model_options: dict, seed: int | None = None):
@@ -84,6 +85,7 @@ class Sampling:
         if not self._started:
             self._started = True
             self.keys = self._collected(executor.class_obj.conds)
+            self.texts = _texts(executor.class_obj.conds)
         if self.latents is not None:
             self.latents.before(x, sigma, model_options)
         try:
@@ -131,6 +133,7 @@ class Sampling:
             whole=grid.frames if frames is None else window.total_frames,
             keys=tuple(self.keys.get(key) for key in ids for _ in range(each)),
             conditionings=tuple(key for key in ids for _ in range(each)),
+            texts=self.texts,
             asked=asked,
             memory=self.run.memory,
         )
@@ -151,3 +154,8 @@ def _branches(guider) -> dict[object, Branch]:
         for cond in conds
         if "uuid" in cond
     }
+
+
+def _texts(conds: dict[str, list[dict]]) -> dict[object, Tensor]:
+    """The encoded text of each conditioning that has one, by its id."""
+    return {c["uuid"]: c["cross_attn"] for part in conds.values() for c in part if c.get("cross_attn") is not None}

@@ -95,7 +95,8 @@ class TempoControl(Intervention):
                 if not any(running):
                     break
                 found = self._evaluate(latent, samples, tap)
-                latent.record(Iteration(latent.step, number, self.iterations, self.words.tempo.phrases, found.values, running))
+                phrases, values = self.words.tempo.phrases, found.values
+                latent.record(Iteration(latent.step, number, self.iterations, phrases, values, running, self.words))
             return torch.cat([sample.x for sample in samples]).to(latent.x.dtype)
 
     def _evaluate(self, latent: LatentStep, samples: list[_Sample], tap: WordRecorder) -> Evaluation:

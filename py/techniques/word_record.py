@@ -9,13 +9,16 @@ import torch
 
 from ..core.events import Attention, Branch, CallNotes, Forward, Note
 from ..core.intervention import Observer, Where
-from ..core.timed_words import TimedWords
+from ..core.latent import Iteration
+from ..core.timed_words import TimedWords, same_text
 from .word_maps import KINDS, reads_text, word_maps
 
 
 @dataclass(frozen=True, kw_only=True)
 class WordRecorder(Observer):
     """Keeps words [P, F, h, w] of each step and sample: the phrases' attention, averaged over heads and blocks.
+
+    Of several positive prompts only the one with the phrases counts: in others their rows are other words.
 
     Args:
         words: the phrases; without any, nothing is kept.
@@ -30,8 +33,20 @@ class WordRecorder(Observer):
         return self.words is not None
 
     def concerns(self, forward: Forward) -> bool:
-        """Only calls with one text for all frames."""
-        return self.words is not None and forward.text is None
+        """Only calls with one text for all frames, and with rows that read the phrases."""
+        return self.words is not None and forward.text is None and bool(self.rows_of(forward))
+
+    def rows_of(self, forward: Forward) -> tuple[int, ...]:
+        """The rows of its branch, but for those whose conditioning is known to have another text."""
+        return tuple(row for row in forward.rows(self.branch) if self._reads(forward, row))
+
+    def idle(self) -> str:
+        """Nothing that it may look at read the phrases."""
+        return "no call read the text of its phrases alone; connect the same text and CLIP to both, and no Video Synopsis Prompt"
+
+    def keeps(self, iteration: Iteration) -> bool:
+        """Only iterations for its own words."""
+        return iteration.words == self.words
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """The maps of a call that reads text."""
@@ -49,6 +64,17 @@ class WordRecorder(Observer):
                 if note.name == "words":
                     gathered[call.forward.frames, call.forward.samples, note.rows].append((call, note))
         return [_mean(found) for found in gathered.values()]
+
+    def _reads(self, forward: Forward, row: int) -> bool:
+        """Compared once a run, before the blocks: looking at numbers makes a GPU wait."""
+        conditioning = forward.conditionings[row] if forward.conditionings else None
+        text = forward.texts.get(conditioning)
+        if text is None:
+            return True
+        key = self.words.digest, conditioning
+        if key not in forward.memory:
+            forward.memory[key] = same_text(self.words.context, text)
+        return forward.memory[key]
 
 
 def _mean(found: list[tuple[CallNotes, Note]]) -> CallNotes:

@@ -12,14 +12,21 @@ from ..core.trace import Trace
 def word_map(trace: Trace, phrase: int, sample: int, window: Window) -> np.ndarray:
     """[F, h, w] attention of a phrase, averaged over the steps in a window and, where context windows overlap, over them.
 
-    Raises TemporalAttentionError where nothing was recorded of this sample in these steps.
+    Raises TemporalAttentionError where nothing was recorded, or nothing of this sample in these steps.
     """
-    records = [r for r in trace.holding("words").records if r.sample == sample and window.contains(r.step)]
+    recorded = trace.holding("words").records
+    if not recorded:
+        raise TemporalAttentionError(
+            "a run whose positive prompt is that of TempoControl",
+            "one in which nothing reads that text",
+            "Connect the same text and the same CLIP to both, and no Video Synopsis Prompt.",
+        )
+    records = [r for r in recorded if r.sample == sample and window.contains(r.step)]
     if not records:
-        samples = sorted({r.sample for r in trace.holding("words").records})
+        samples = sorted({r.sample for r in recorded})
         raise TemporalAttentionError(
             f"a recorded step from {window.start:g} to {window.end:g} of sample {sample}",
-            f"none (recorded samples: {', '.join(map(str, samples)) or 'none'})",
+            f"none (recorded samples: {', '.join(map(str, samples))})",
             "Widen the percents, or choose another sample of the batch.",
         )
     places = [list(r.frames or range(r.values["words"].shape[1])) for r in records]

@@ -7,6 +7,7 @@ import weakref
 import comfy.model_management
 import comfy.sample
 import comfy.samplers
+import numpy as np
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
@@ -189,6 +190,44 @@ def test_another_text_is_refused(tiny, model):
 def test_of_joined_conditionings_the_one_with_the_text_counts(tiny, model):
     both = [*conditioning(tiny, 7), *conditioning(tiny, 1)]
     assert not torch.equal(run(tiny, control(tiny, model), positive=both), run(tiny, model, positive=both))
+
+
+@pytest.mark.parametrize("tokens", [4, 7])
+def test_of_joined_conditionings_the_recorder_watches_the_one_with_the_text(tiny, model, tokens):
+    """In one batch with the other or not, and though the other is too short for the phrase."""
+    given = words(tiny, positions=((4, 5),))
+    recorder = WordRecorder(words=given)
+    patched = attach(control(tiny, model, positions=((4, 5),)), recorder)
+
+    def maps(positive):
+        trace = RUNS.find(run(tiny, patched, positive=positive), recorder).trace
+        return [record.values["words"] for record in trace.records], trace.iterations
+
+    (first, *rest), judged = maps([*conditioning(tiny, 7, tokens), *conditioning(tiny, 1)])
+    (alone, *more), judged_alone = maps(conditioning(tiny, 1))
+    assert len(rest) == len(more) == 1, "one map a step"
+    np.testing.assert_allclose(first, alone, rtol=1e-4)
+    np.testing.assert_allclose(judged[-1].values["loss"], judged_alone[-1].values["loss"], rtol=1e-4)
+
+
+def test_a_run_with_another_text_leaves_the_recorder_empty_and_says_so(tiny, model, caplog):
+    caplog.set_level(logging.INFO, "temporal_attention")
+    recorder = WordRecorder(words=words(tiny))
+    latent = run(tiny, attach(model, recorder), positive=conditioning(tiny, 7))
+    assert not RUNS.find(latent, recorder).trace.records
+    assert "WordRecorder was active on 0 of 2 steps: no call read the text of its phrases" in caplog.text
+
+
+def test_each_recorder_has_the_iterations_of_its_own_words(tiny, model):
+    one = words(tiny)
+    two = words(tiny, "cat: 0%=0, 50%=1\ndog: 0%=1, 50%=0", ((1,), (2,)))
+    patched, recorders = model, [WordRecorder(words=one), WordRecorder(words=two)]
+    for given, count in ((one, 3), (two, 2)):
+        technique = TempoControl(words=given, lr=RATE, iterations=count, stop_correlation=1.0, window=Window(0.0, 0.01))
+        patched = attach(patched, technique)
+    latent = run(tiny, attach(patched, *recorders))
+    phrases = [[one.phrases for one in iterations(latent, recorder)] for recorder in recorders]
+    assert phrases == [[("cat",)] * 3, [("cat", "dog")] * 2]
 
 
 @pytest.mark.parametrize("frames,schedule,said", [(2, "cat: 0=0, 4=1", "3 latent frames"), (5, "cat: 0=0.5", "constant values")])

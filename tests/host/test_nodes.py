@@ -1,5 +1,6 @@
 """The nodes as the host sees them: schemas, texts, what they return, and what they say to bad input."""
 
+import inspect
 import json
 import re
 from pathlib import Path
@@ -49,6 +50,14 @@ def test_widgets_have_defaults_and_rarely_used_ones_are_advanced(node):
     widgets = [i for i in node.define_schema().inputs if isinstance(i, io.WidgetInput)]
     assert all(i.default is not None for i in widgets)
     assert sum(not i.advanced for i in widgets) <= 4
+
+
+@pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)
+def test_optional_inputs_may_stay_open(node):
+    """The host leaves out what is not connected."""
+    taken = inspect.signature(node.execute).parameters
+    open_ones = [part.id for part in node.define_schema().inputs if part.optional]
+    assert all(taken[id].default is not inspect.Parameter.empty for id in open_ones)
 
 
 @pytest.mark.parametrize("node", NODES, ids=lambda n: n.define_schema().node_id)

@@ -13,6 +13,7 @@ from pack.nodes.temporal_schedule import TemporalScheduleNode
 from pack.nodes.trace_attention import TraceAttentionNode
 from pack.nodes.word_attention import WordAttentionNode
 from pack.py.core.errors import TemporalAttentionError
+from pack.py.core.store import RUNS
 from pack.py.demo import network, text, vae
 
 PROMPT = "a (red circle:1.2) moves left on a white background"
@@ -90,6 +91,23 @@ def test_pictures(traced):
     assert chart.shape[2:] == (1024, 3)
 
 
+def test_the_trace_of_a_node_that_runs_again_is_that_of_the_first_run(traced, demo):
+    """The host may drop the node's answer and keep the sampler's."""
+    trace, samples, _ = traced
+    _, again = controlled(demo, tempo=schedule())
+    assert again is not trace
+    pictures = [run(TempoReportNode, trace=one, samples=samples)[0] for one in (trace, again)]
+    assert torch.equal(*pictures)
+
+
+def test_two_controls_on_one_model_are_reported_apart(demo):
+    model, first = controlled(demo)
+    model, second = controlled(demo, model=model, tempo=schedule("moves: 0=0, 17=1"), iterations=3)
+    samples = {"samples": sampled(model, demo[1])}
+    one, other = (run(TempoReportNode, trace=trace, samples=samples)[0] for trace in (first, second))
+    assert not torch.equal(one, other)
+
+
 def test_a_phrase_or_a_trace_that_is_not_there(traced, demo):
     trace, samples, _ = traced
     with pytest.raises(TemporalAttentionError, match="red circle, moves"):
@@ -97,6 +115,15 @@ def test_a_phrase_or_a_trace_that_is_not_there(traced, demo):
     _, other = run(TraceAttentionNode, model=demo[0])
     with pytest.raises(TemporalAttentionError, match="the trace of TempoControl"):
         run(TempoReportNode, trace=other, samples=samples)
+    with pytest.raises(TemporalAttentionError, match="the trace of TempoControl, but got that of a file"):
+        run(TempoReportNode, trace=RUNS.find(samples["samples"], trace).trace, samples=samples)
+
+
+def test_a_run_of_another_text_has_no_map(demo):
+    model, trace = controlled(demo, iterations=0)
+    samples = {"samples": sampled(model, demo[1], prompt="a blue square stays still")}
+    with pytest.raises(TemporalAttentionError, match="positive prompt is that of TempoControl"):
+        run(WordAttentionNode, trace=trace, samples=samples)
 
 
 @pytest.mark.parametrize(

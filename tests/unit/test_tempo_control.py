@@ -1,14 +1,19 @@
 """TempoControl without a network: the loop on a toy attention, stops, bad gradients, masks; and word maps against dense ones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from events import attention, forward
 
+from pack.py.core.curves import Onsets
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch, CallNotes, Note, Site, Step
 from pack.py.core.latent import LatentStep
+from pack.py.core.pipeline import Pipeline
 from pack.py.core.schedule import parse_schedule
+from pack.py.core.tempo import Tempo, Track
 from pack.py.core.timed_words import TimedWords, relative_difference
 from pack.py.techniques.tempo_control import TempoControl
 from pack.py.techniques.word_maps import word_maps
@@ -141,6 +146,23 @@ def test_what_can_be_timed(schedule):
     words(schedule, ((0,), (1,))).check(5)
 
 
+def test_words_compare_by_what_they_say():
+    """A node that the host runs again makes new ones: the trace of the first run is found by them."""
+    one, again = words(), words()
+    assert one == again and hash(one) == hash(again) and WordRecorder(words=one) == WordRecorder(words=again)
+    other_text = TimedWords(one.tempo, one.positions, torch.ones(1, 3, 2), one.compression)
+    others = words("cat: 0=0, 8=1"), words("dog: 0=0, 9=1"), words(positions=((1,),)), replace(one, compression=8), other_text
+    assert one not in others
+
+
+def test_a_schedule_by_sound_compares_by_what_it_says():
+    def heard(loudness):
+        tempo = Tempo((Track("drum", Onsets(torch.linspace(0, loudness, 50), 16.0)),))
+        return replace(words(), tempo=tempo)
+
+    assert heard(1.0) == heard(1.0) and hash(heard(1.0)) == hash(heard(1.0)) and heard(1.0) != heard(2.0)
+
+
 def test_difference_of_contexts():
     one = torch.randn(1, 7, 4)
     assert relative_difference(one, one.double()) == 0 and relative_difference(one, torch.randn(1, 8, 4)) == float("inf")
@@ -178,6 +200,22 @@ def test_the_recorder_averages_the_blocks_of_a_step():
     assert kept.notes[0].value.shape == (1, 1, 3, 2, 2)
     expected = np.mean([call.notes[0].value.numpy() for call in calls[:2]], axis=0)
     np.testing.assert_allclose(kept.notes[0].value.numpy(), expected, rtol=1e-6)
+
+
+def test_only_rows_of_the_prompt_are_recorded():
+    """By what is known of a row's text; where nothing is, it counts."""
+    cat = replace(words(positions=((1,),)), context=torch.ones(1, 3, 2))
+    texts = {"a": 1.001 * cat.context, "b": 1.1 * cat.context, "longer": torch.ones(1, 4, 2)}
+    ids, branches = ("b", "a", "longer", "a", "unknown"), (COND, Branch.UNCOND, COND, COND, COND)
+    fwd = replace(forward(branches), conditionings=ids, texts=texts)
+    recorder = WordRecorder(words=cat)
+    assert recorder.concerns(fwd) and recorder.rows_of(fwd) == (3, 4)
+    kept, call = [], attention(fwd=fwd, site=Site(0, 1, "cross", "text"))
+    Pipeline((recorder,), lambda *_: None, lambda _, notes: kept.append(notes)).attention(call)
+    (note,) = kept[0].notes
+    assert note.rows == (3, 4) and torch.equal(note.value.flatten(-2), word_maps(call, ((1,),))[3:])
+    others = replace(fwd, conditionings=("b",) * 5, memory={})
+    assert not recorder.concerns(others)
 
 
 @pytest.mark.parametrize("audio", [0, 7])
