@@ -39,7 +39,7 @@ def swept(model, plan: Plan, trials: Trials) -> tuple[Sweep, EntropyProfile]:
     trials.expect(1 + (len(blocks) + len(GROUPS)) * len(plan.perturbations))
     latent = run(attach(model, recorder))
     trace = RUNS.find(latent, recorder).trace
-    profile = main_profile(profiles_of(trace, None if plan.whole else frozenset({trials.step})))
+    profile = main_profile(profiles_of(trace, None if plan.whole else frozenset({trials.recorded_step})))
     unchanged = _pictured(model, latent, plan.vae)
     changes = {}
     for item in items(profile, profile.entropy.keys() & blocks, plan.perturbations):

@@ -247,6 +247,16 @@ def test_the_sweep_node(subject, whole):
     assert run(PerturbationSweepNode, model=model, whole_generations=whole, at_percent=0.5, **given)[1] == report
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("more", [{}, {"noise_mask": torch.ones(1, 1, 8, 8)}], ids=["video", "video with a mask"])
+def test_a_video_is_swept_at_its_step(tiny, model, whole, more):
+    """Its runs begin at the step, those of a latent with a mask at pure noise."""
+    video = {"samples": torch.randn(tiny.latent, generator=torch.Generator().manual_seed(5)), **more}
+    given = sweep_inputs(tiny, latent=video)
+    _, report = run(PerturbationSweepNode, model=model, whole_generations=whole, at_percent=0.5, **given)
+    assert ("step 2 of 4" in report) != whole and report.count(" identity ") == len(blocks_of(model)) + len(groups_in(report))
+
+
 def groups_in(report):
     return {line.split(" (")[0] for line in report.splitlines() if line.startswith(GROUPS) and "(" in line}
 
