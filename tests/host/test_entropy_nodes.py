@@ -317,6 +317,18 @@ def test_the_sweep_leaves_the_model_as_it_was(tiny, model):
     assert "temporal_attention" not in model.model_options["transformer_options"]
 
 
+def test_a_sweep_on_a_traced_model_leaves_its_traces_alone(tiny, model):
+    """What Trace Attention recorded is found as before: the sweep's many runs are none of the user's."""
+    watched, trace = run(TraceAttentionNode, model=model)
+    samples = {"samples": sample(tiny, watched)}
+    before = traced_run(trace, samples).trace
+    _, report = run(PerturbationSweepNode, model=watched, **sweep_inputs(tiny))
+    found = traced_run(trace, samples)
+    assert found.exact and found.trace is before
+    assert traced_run(trace, {"samples": torch.ones(1)}).trace is before, "nor is a run of the sweep the newest"
+    assert report == run(PerturbationSweepNode, model=model, **sweep_inputs(tiny))[1]
+
+
 # The trained model
 
 
