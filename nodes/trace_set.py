@@ -68,6 +68,9 @@ class TraceSetNode(io.ComfyNode):
         sets = [] if earlier is None else [earlier]
         sets += _saved(saved.strip(), saved_baselines.strip(), branch) if saved.strip() else []
         if trace is not None:
+            shared.very_run(trace, samples)
+            if baseline is not None:
+                shared.very_run(baseline, baseline_samples)
             sets.append(tension.paired(trace, samples, baseline, baseline_samples, branch, "video")[0])
         if not sets:
             raise TemporalAttentionError("traces", "none", "Name saved ones, such as sth_*, or connect a trace.")

@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate, pad
 from ..core.errors import TemporalAttentionError
 from ..core.guidance import Asked
 from ..core.intervention import Intervention
+from ..core.store import RUNS
 from .guide import as_asked
 
 log = logging.getLogger("temporal_attention")
@@ -55,7 +56,9 @@ class EditGuider(comfy.samplers.CFGGuider):
         pairs = noise.repeat_interleave(2, 0), latent_image.repeat_interleave(2, 0)
         mask = None if denoise_mask is None else denoise_mask.repeat_interleave(2, 0)
         shown = callback and (lambda step, x0, x, total: callback(step, x0[1::2], x[1::2], total))
-        return super().sample(*pairs, sampler, sigmas, mask, shown, disable_pbar, seed)[1::2]
+        made = super().sample(*pairs, sampler, sigmas, mask, shown, disable_pbar, seed)
+        RUNS.move(made, made[1::2])
+        return made[1::2]
 
     def predict_noise(self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed=None) -> Tensor:
         """Denoised pairs, the source's own outside of the mask."""

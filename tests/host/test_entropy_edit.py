@@ -3,11 +3,15 @@
 import comfy.samplers
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise, SamplerCustomAdvanced
 from compare import relative
 from families import conditioning, empty_latent, sample, tiny_networks
 from interventions import QueryGain, Watcher
+from node_calls import run
 
+from pack.nodes._inputs import traced_run
 from pack.nodes.entropy_edit import EntropyEditNode
+from pack.nodes.trace_attention import TraceAttentionNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Where
@@ -142,6 +146,20 @@ def test_the_measuring_prediction_is_no_part_of_the_run(tiny, model, monkeypatch
     assert len(seen) == 3 * STEPS and all(torch.equal(q[1::2], q[::2]) for q in seen)
     monkeypatch.setattr(Prefixes, "resume", lambda *_: False)
     assert torch.equal(shared, edited(tiny, watched, share=1.0, tokens=(5, 5)))
+
+
+def test_the_trace_of_an_edit_is_found_by_the_latent_it_returns(tiny, model):
+    """Two edits on one traced MODEL, drawn or saved afterwards."""
+    watched, trace = run(TraceAttentionNode, model=model)
+    prompts = {name: conditioning(tiny, seed) for seed, name in enumerate(("source", "target", "negative"))}
+    (guider,) = run(EntropyEditNode, model=watched, **prompts)
+    sampler, sigmas = comfy.samplers.sampler_object("euler"), torch.tensor([1.0, 0.5, 0.0])
+    for_sampling = guider, sampler, sigmas, {"samples": torch.zeros(tiny.latent)}
+    latents = [SamplerCustomAdvanced.execute(Noise_RandomNoise(seed), *for_sampling).args[0] for seed in (0, 1)]
+    for seed, latent in enumerate(latents):
+        found = traced_run(trace, latent)
+        assert found.exact and found.trace.facts["seed"] == seed
+        assert {r.sample for r in found.trace.records} == {0, 1}, "source and target"
 
 
 def test_prompts_with_different_inputs_are_refused(tiny, model):

@@ -66,6 +66,20 @@ def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
         assert part in facts, facts
 
 
+def test_only_the_run_of_that_latent_is_kept(traced, folders):
+    """Pictures say where another run stands in; a file or a set could not."""
+    (trace, samples), (baseline, _) = traced["sth"], traced["plain"]
+    changed = {"samples": samples["samples"] * 2}
+    for act in (
+        lambda: run(SaveTraceNode, trace=trace, samples=changed),
+        lambda: run(TraceSetNode, trace=trace, samples=changed),
+        lambda: run(TraceSetNode, trace=trace, samples=samples, baseline=baseline, baseline_samples=changed),
+    ):
+        with pytest.raises(TemporalAttentionError, match="no traced run returned"):
+            act()
+    assert not any(path.is_file() for path in folders.rglob("*"))
+
+
 def test_what_save_trace_returns_can_be_connected_to_load_trace(traced, folders):
     trace, samples = traced["sth"]
     (file,) = run(SaveTraceNode, trace=trace, samples=samples, name="linked")
