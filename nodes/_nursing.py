@@ -45,7 +45,7 @@ def checked(model, latent: dict, reference: dict) -> tuple[dict, dict]:
     if video.shape[2] < 2:
         raise TemporalAttentionError("a latent of at least 2 frames", "1", "A still has no attention between frames.")
     if len(other) != 1:
-        raise TemporalAttentionError("one reference video", f"a batch of {len(other)}", "Take one with Latent From Batch.")
+        raise TemporalAttentionError("one reference video", f"a batch of {len(other)}", "Take one with Get Latent From Batch.")
     if video.shape[1:3] != other.shape[1:3]:
         raise TemporalAttentionError(
             f"a reference of {video.shape[2]} latent frames with {video.shape[1]} channels, as the video",

@@ -28,8 +28,8 @@ def fps_input() -> io.Input:
         min=1.0,
         max=240.0,
         step=0.01,
-        tooltip="Video frames a second of the model: 16 for Wan 2.1 and CogVideoX 1.5, 24 for Wan 2.2 5B, HunyuanVideo and "
-        "LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
+        tooltip="Video frames a second of the model: 16 for Wan 2.1, Wan 2.2 14B and CogVideoX 1.5, 24 for Wan 2.2 5B, "
+        "HunyuanVideo and LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
     )
 
 

@@ -79,7 +79,7 @@ def _search_inputs() -> list[io.Input]:
             default=20,
             min=0,
             max=500,
-            tooltip="Updates of the noise; each takes the time of about five steps without guidance. 0 = the noise as it came.",
+            tooltip="Updates of the noise; each takes the time of about nine steps without guidance. 0 = the noise as it came.",
         ),
         io.Float.Input(
             "learning_rate",

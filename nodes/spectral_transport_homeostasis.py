@@ -60,7 +60,7 @@ class SpectralTransportHomeostasisNode(io.ComfyNode):
                     default=STEP_WEIGHTS[0],
                     advanced=True,
                     tooltip="progress: full strength at the first step, fading to none at the last (the paper's text). noise "
-                    "level: fades with the noise, so it stays strong longer (nearer to the paper's figures). flat: all steps.",
+                    "level: fades with the noise, so it stays strong longer (nearer to the paper's numbers). flat: all steps.",
                 ),
                 *shared.window_inputs(),
                 shared.blocks_input(),

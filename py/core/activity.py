@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .errors import TemporalAttentionError
 from .events import Site, Step
-from .intervention import Intervention
+from .intervention import Intervention, Observer
 
 
 @dataclass
@@ -44,7 +44,8 @@ class Activity:
             return f"{name} was handed {self.seen} calls and changed none: {i.unchanged()}"
         first, last = min(self.blocks), max(self.blocks)
         blocks = f"block {first}" if first == last else f"blocks {first}-{last}"
-        return f"{name} acted on {self.calls} calls, {len(self.steps)} of {steps} steps, {blocks}"
+        did = "looked at" if isinstance(i, Observer) else "acted on"
+        return f"{name} {did} {self.calls} calls, {len(self.steps)} of {steps} steps, {blocks}"
 
     def check(self, i: Intervention, family: str) -> None:
         """Raises TemporalAttentionError where network calls fell into the window but none had a site for it."""

@@ -87,3 +87,20 @@ def test_links_of_a_page_work_inside_comfyui(node):
 def test_links_of_the_documents_resolve(path):
     for target in links(path.read_text(encoding="utf-8")):
         assert target.startswith("http") or leads_somewhere(target, path), target
+
+
+@pytest.mark.parametrize("path", [*sorted(DOCS.glob("*/en.md")), *PAGES], ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_rows_of_tables_have_as_many_cells_as_their_headers(path):
+    """A bar that is not escaped ends a cell, in code too, and what is too much of a row is not shown."""
+    lines = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S).splitlines()
+    wanted = 0
+    for line in lines:
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1 if line.lstrip().startswith("|") else 0
+        wanted = (wanted or cells) if cells else 0
+        assert cells == wanted, line
+
+
+def test_every_picture_of_the_documents_is_shown():
+    shown = {(path.parent / target).resolve() for path in PAGES for target in pictures(path.read_text(encoding="utf-8"))}
+    registry = {ROOT / name for name in re.findall(r"docs/\w+\.png", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))}
+    assert set((ROOT / "docs").rglob("*.png")) <= shown | registry

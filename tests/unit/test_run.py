@@ -76,7 +76,10 @@ def test_report_says_what_was_done():
     run = Run((Doubler(), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert only_trace(run).report[0] == "Doubler acted on 1 calls, 1 of 10 steps, block 1"
+    assert only_trace(run).report == (
+        "Doubler acted on 1 calls, 1 of 10 steps, block 1",
+        "NormRecorder looked at 1 calls, 1 of 10 steps, block 1",
+    )
 
 
 def test_report_says_when_nothing_was_changed():

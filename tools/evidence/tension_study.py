@@ -15,9 +15,14 @@ from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 from pack.py.views.tension import table
 
-from .lab import BATCH, Lab, Page
+from .lab import BATCH, Lab, Report
 
 CLIPS, TAU = 2 * BATCH, 1.0
+INTRODUCTION = (
+    "# Spectral Transport Homeostasis on the demo model\n\n"
+    f"{CLIPS} unseen prompts, the same noise with STH at tau {TAU:g} and without, its weights at their defaults: `deep strong`, "
+    "which spares block 0, where this model has most tension, and `progress`. What *Tension Statistics* says:"
+)
 
 
 def traced(lab: Lab, model, prompts: list[str], seeds: range, recorder: FrameAttentionRecorder | None = None) -> Trace:
@@ -38,12 +43,11 @@ def videos(lab: Lab) -> TraceSet:
     return joined(sets)
 
 
-def run(lab: Lab) -> None:
+def study(lab: Lab) -> list[str]:
+    """The statistics."""
+    return [f"```\n{table.text(statistics(videos(lab)))}\n```", "The same runs as figures: [figures.md](../figures.md)."]
+
+
+def run(lab: Lab, part: str | None = None) -> None:
     """Writes the page."""
-    traces = videos(lab)
-    Page("tension_study").add(
-        "# Spectral Transport Homeostasis on the demo model",
-        f"{CLIPS} unseen prompts, the same noise with STH at tau {TAU:g} and without. What *Tension Statistics* says:",
-        f"```\n{table.text(statistics(traces))}\n```",
-        "The same runs as figures: [figures.md](../figures.md).",
-    )
+    Report("tension_study", INTRODUCTION, {"pairs": study}).run(lab, part)

@@ -1,4 +1,4 @@
-"""`dev.py help-pages`: copies the help pages for all languages; `-- --pictures` also draws their pictures anew.
+"""`dev.py help-pages`: copies the help pages for all languages; `-- --pictures [GRAPH ...]` also draws their pictures anew.
 
 ComfyUI looks for a page in the language of its user (`TA_X/zh.md`), and if there is none for `TA_X.md`, never for `TA_X/en.md`.
 """
@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 import wave
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,23 +29,27 @@ WIDEST = 130  # characters of a line of text
 
 def main() -> None:
     parser = argparse.ArgumentParser("dev.py help-pages", description=__doc__)
-    parser.add_argument("--pictures", action="store_true", help="draw the pictures anew, on the demo model")
-    if parser.parse_args().pictures:
-        pictures()
+    found = {graph.name: graph for graph in (*graphs(), loading())}
+    parser.add_argument(
+        "--pictures", nargs="*", choices=found, metavar="GRAPH", help=f"draw the pictures anew, or those of {', '.join(found)}"
+    )
+    chosen = parser.parse_args().pictures
+    if chosen is not None:
+        pictures([found[name] for name in chosen] or list(found.values()))
     for page in PAGES.glob("*/en.md"):
         (PAGES / f"{page.parent.name}.md").write_bytes(page.read_bytes())
 
 
-def pictures() -> None:
+def pictures(chosen: Sequence[Graph]) -> None:
     """Runs the graphs in a real server and keeps what the nodes made."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Server(Path(folder), cpu=True) as server:
         write_sound(server.base / "input" / SOUND)
         client = Client(server.url)
         known = client.get("/object_info")
-        for graph in (*graphs(), loading()):
+        for graph in chosen:
             for page, picture in made(graph, client, known, folder).items():
                 path = PAGES / page / "picture.png"
-                draw.small(picture).save(path, optimize=True)
+                picture.save(path, optimize=True)
                 print(f"{path.relative_to(ROOT)}: {picture.width} x {picture.height}, {path.stat().st_size // 1000} kB")
 
 
@@ -60,12 +65,12 @@ def made(graph: Graph, client: Client, known: dict, folder: str) -> dict[str, Im
         elif isinstance(output.content, str) and title.startswith("TA_"):
             texts[title].append(output.content.replace(folder, "ComfyUI"))
     found = {page: picture_of(places, graph.rows.get(page)) for page, places in clips.items()}
-    return found | {page: draw.text("\n\n".join(map(wrapped, parts))) for page, parts in texts.items()}
+    return found | {page: draw.small(draw.text("\n\n".join(map(wrapped, parts)))) for page, parts in texts.items()}
 
 
 def picture_of(places: dict[int, list[Image.Image]], labels: list[str] | None) -> Image.Image:
     ordered = [places[place] for place in sorted(places)]
-    return draw.rows(ordered, labels) if labels else draw.stack([images[0] for images in ordered])
+    return draw.small(draw.rows(ordered, labels)) if labels else draw.stack([images[0] for images in ordered])
 
 
 def wrapped(text: str) -> str:

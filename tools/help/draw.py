@@ -49,5 +49,5 @@ def text(words: str) -> Image.Image:
 
 
 def small(picture: Image.Image) -> Image.Image:
-    """With a palette, as these pictures have few colours."""
+    """With a palette, for clips and texts; a chart keeps its colours, or its colour bar would show bands."""
     return picture.convert("RGB").quantize(COLOURS, kmeans=3)

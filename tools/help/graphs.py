@@ -82,15 +82,15 @@ def techniques() -> Graph:
 
 
 def regularization() -> Graph:
-    graph = Graph("regularization", "a blue circle moves right on a gray background")
+    """A prompt that says nothing about motion."""
+    graph = Graph("regularization", "a blue circle on a gray background")
     for label, settings in {
         "strength 0": {"strength": 0.0},
         "strength 1 (default)": {},
         "strength 2": {"strength": 2.0},
-        "D1 (paper), not made for this kind of model": {"preset": "D1 (paper)"},
     }.items():
         tar = graph.add("TA_TemporalAttentionRegularization", model=graph.model, **settings)
-        graph.clips("TA_TemporalAttentionRegularization", **{label: _run(graph, tar[0], seed=2)})
+        graph.clips("TA_TemporalAttentionRegularization", **{label: _run(graph, tar[0], seed=10)})
         if not settings:
             graph.picture("TA_RegularizationMatrix", graph.add("TA_RegularizationMatrix", model=tar[0], frames=9)[0])
     return graph
@@ -139,7 +139,7 @@ def tension() -> Graph:
     graph.words("TA_TraceInfo", graph.add("TA_TraceInfo", **seen)[0])
     graph.words("TA_SaveTrace", graph.add("TA_SaveTrace", name="sth", **seen)[0])
     existing = graph.add("TA_TraceVideo", model=graph.model, latent=seen["samples"], positive=graph.positive, percent=0.5)
-    frames = graph.add("TA_FrameAttention", trace=existing[0], samples=existing[1], blocks="0, 2, 5")
+    frames = graph.add("TA_FrameAttention", trace=existing[0], samples=existing[1], layout="film")
     graph.picture("TA_TraceVideo", frames[0])
     return graph
 
@@ -156,7 +156,8 @@ def statistics() -> Graph:
         runs.append((traced[1], graph.sample("", traced[0])))
     (trace, samples), (baseline, baseline_samples) = runs
     traces = graph.add("TA_TraceSet", trace=trace, samples=samples, baseline=baseline, baseline_samples=baseline_samples)
-    graph.words("TA_TraceSet", traces[1])
+    ranked = graph.add("TA_TensionPlots", figure="J: videos ranked by tension", trace=traces[0])
+    graph.picture("TA_TraceSet", ranked[0])
     graph.words("TA_TensionStatistics", graph.add("TA_TensionStatistics", trace=traces[0])[0])
     graph.picture("TA_TensionPlots", graph.add("TA_TensionPlots", trace=traces[0])[0])
     return graph
