@@ -45,3 +45,8 @@ def numbered(folder: Path, name: str) -> Path:
 def known_names(folder: Path) -> list[str]:
     """The names of the files that are kept in a folder, sorted."""
     return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+
+
+def unknown() -> float:
+    """The fingerprint of a linked name, which the host tells only when the node runs: equal to none, so the file is read anew."""
+    return float("nan")

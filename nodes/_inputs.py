@@ -149,6 +149,19 @@ def traced_run(trace, samples: dict | None, node: str = "Trace Attention") -> Fo
     return found
 
 
+def very_run(trace, samples: dict | None) -> LoadedTrace:
+    """The run behind `trace_inputs` for what is kept beyond a picture. Raises TemporalAttentionError where another stands in."""
+    found = traced_run(trace, samples)
+    if not found.exact:
+        raise TemporalAttentionError(
+            "the latent of a traced run at samples",
+            "one that no traced run returned",
+            "Connect the LATENT of the sampler itself, before any node that changes it. If it is, the run is older than the last "
+            "8: change the sampler's seed to run it again.",
+        )
+    return found.trace
+
+
 def frame_attention_run(trace, samples: dict | None) -> Found:
     """The run behind `trace_inputs`, with only the calls in which frames attend to frames."""
     found = traced_run(trace, samples)

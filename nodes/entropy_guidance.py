@@ -45,7 +45,8 @@ class EntropyGuidanceNode(io.ComfyNode):
                     min=AUTOMATIC,
                     max=shared.LARGEST_NUMBER,
                     tooltip="The block whose attention is replaced. -1 = the block of highest entropy, measured over the first "
-                    "quarter of the run (three steps at most), which is not guided. Entropy Profile gives a number to connect.",
+                    "quarter of the run (at most three steps and half of those between start and end), which is not guided. "
+                    "Entropy Profile gives a number to connect.",
                 ),
                 io.Float.Input(
                     "rescale",

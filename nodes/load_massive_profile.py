@@ -9,6 +9,7 @@ from ..py.core.profile_file import load
 from ..py.views.massive import massive_report
 from . import _inputs as shared
 from . import _massive as massive
+from ._files import unknown
 
 
 class LoadMassiveProfileNode(io.ComfyNode):
@@ -34,10 +35,10 @@ class LoadMassiveProfileNode(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, name) -> int:
+    def fingerprint_inputs(cls, name) -> float:
         """Changes when the file does. A linked name is not known yet (None)."""
         if name is None:
-            return 0
+            return unknown()
         path = massive.profile_path(name)
         return path.stat().st_mtime_ns if path.is_file() else 0
 

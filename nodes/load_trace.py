@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..py.core.trace_file import load
 from ..py.views.run_facts import run_facts_text
 from . import _inputs as shared
+from ._files import unknown
 from ._traces import trace_path
 
 
@@ -38,10 +39,10 @@ class LoadTraceNode(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, name) -> str:
+    def fingerprint_inputs(cls, name) -> str | float:
         """Changes when another file is the newest of that name, or the file does. A linked name is not known yet (None)."""
         if name is None:
-            return ""
+            return unknown()
         path = trace_path(name)
         return f"{path.name} {path.stat().st_mtime_ns}"
 

@@ -39,7 +39,7 @@ class SaveTraceNode(io.ComfyNode):
     @classmethod
     def execute(cls, trace, name, samples=None) -> io.NodeOutput:
         """Writes the run that returned `samples`."""
-        found = shared.traced_run(trace, samples)
+        kept = shared.very_run(trace, samples)
         path = numbered(folder(FOLDER), name)
-        save(found.trace, path)
+        save(kept, path)
         return io.NodeOutput(str(path), ui=ui.PreviewText(str(path)))

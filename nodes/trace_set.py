@@ -9,6 +9,7 @@ from ..py.core.trace_file import load
 from ..py.core.trace_set import joined, trace_set
 from . import _inputs as shared
 from . import _tension as tension
+from ._files import unknown
 from ._traces import matching
 
 
@@ -55,8 +56,10 @@ class TraceSetNode(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, saved, saved_baselines, **others) -> list[tuple[str, int]]:
-        """Changes when a saved file does, or when one is added."""
+    def fingerprint_inputs(cls, saved, saved_baselines, **others) -> list[tuple[str, int]] | float:
+        """Changes when a saved file does, or when one is added. A linked name is not known yet (None)."""
+        if saved is None or saved_baselines is None:
+            return unknown()
         patterns = [pattern for pattern in (saved, saved_baselines) if pattern]
         return [(path.name, path.stat().st_mtime_ns) for pattern in patterns for path in matching(pattern).values()]
 
@@ -68,6 +71,9 @@ class TraceSetNode(io.ComfyNode):
         sets = [] if earlier is None else [earlier]
         sets += _saved(saved.strip(), saved_baselines.strip(), branch) if saved.strip() else []
         if trace is not None:
+            shared.very_run(trace, samples)
+            if baseline is not None:
+                shared.very_run(baseline, baseline_samples)
             sets.append(tension.paired(trace, samples, baseline, baseline_samples, branch, "video")[0])
         if not sets:
             raise TemporalAttentionError("traces", "none", "Name saved ones, such as sth_*, or connect a trace.")

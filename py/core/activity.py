@@ -41,7 +41,7 @@ class Activity:
         if not self.seen:
             return f"{name} was handed no call"
         if not self.calls:
-            return f"{name} was handed {self.seen} calls and changed none: its strength is 0 in these blocks and steps"
+            return f"{name} was handed {self.seen} calls and changed none: {i.unchanged()}"
         first, last = min(self.blocks), max(self.blocks)
         blocks = f"block {first}" if first == last else f"blocks {first}-{last}"
         did = "looked at" if isinstance(i, Observer) else "acted on"

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-STEPS_AT_MOST, SHARE_OF_THE_RUN = 3, 0.25
+STEPS_AT_MOST, SHARE_OF_THE_RUN, SHARE_OF_THE_WINDOW = 3, 0.25, 0.5
 LOW = 0.5  # mean entropy of the highest block below which the network counts as one of low entropy (CogVideoX: 15-45 %)
 
 
-def measured_steps(total: int) -> int:
-    """How many steps of a run measure: a quarter, at most three, at least one."""
-    return max(1, min(STEPS_AT_MOST, int(total * SHARE_OF_THE_RUN)))
+def measured_steps(total: int, window: int) -> int:
+    """How many steps measure: a quarter of the run, half of the steps in the window, at most three, at least one."""
+    return max(1, min(STEPS_AT_MOST, int(total * SHARE_OF_THE_RUN), int(window * SHARE_OF_THE_WINDOW)))
 
 
 @dataclass

@@ -37,6 +37,7 @@ class Prediction:
         denoised: as guidance so far combined it.
         cond, uncond: the two sides; uncond is None where the sampler did not ask for it (guidance scale 1).
         scale: the scale of classifier-free guidance.
+        window: how many steps of the run are in the window of whoever combines.
         ask: (side, edit, first block that the edit can change) -> what the network predicts for it under the edit.
         memory: kept over the run by whoever combines.
     """
@@ -46,5 +47,6 @@ class Prediction:
     cond: Tensor
     uncond: Tensor | None
     scale: float
+    window: int
     ask: Callable[[Branch, str, int], Tensor]
     memory: dict = field(default_factory=dict, compare=False)

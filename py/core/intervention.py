@@ -89,6 +89,10 @@ class Intervention:
         """Why no network call of a run concerned it, and what to do, for the report."""
         return f"no step fell into its window {self.window.start:g}-{self.window.end:g}; widen it"
 
+    def unchanged(self) -> str:
+        """Why it changed none of the calls that it was handed, for the report."""
+        return "its strength is 0 in these blocks and steps"
+
     def before(self, call: Attention) -> Attention:
         """Edits q, k, v or the bias before the kernel, so that fused kernels stay in use."""
         return call

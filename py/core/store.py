@@ -44,6 +44,13 @@ class RunStore:
             while len(self._runs) > 1 and (len(self._runs) > self.most_runs or self._bytes() > self.most_bytes):
                 self._runs.popitem(last=False)
 
+    def move(self, made: torch.Tensor, returned: torch.Tensor) -> None:
+        """Whoever ran the sampler returns another latent than it made: its runs are found by that one from now on."""
+        old, new = fingerprint(made), fingerprint(returned)
+        with self._lock:
+            for recorder in [r for latent, r in self._runs if latent == old]:
+                self._runs[new, recorder] = self._runs.pop((old, recorder))
+
     def find(self, latent: torch.Tensor, recorder: object) -> Found | None:
         """The run of `recorder` that returned this latent, else its newest one, else None."""
         key = (fingerprint(latent), recorder)

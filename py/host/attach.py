@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
-from ..core.intervention import Intervention
+from ..core.intervention import Intervention, Observer
 from .families import blocks_of
 from .sampling import KEY, outer_sample
 
@@ -18,14 +18,23 @@ def attach(model: ModelPatcher, *interventions: Intervention) -> ModelPatcher:
     count = len(blocks_of(model))
     for intervention in interventions:
         intervention.where.check(count)
-    patched = model.clone()
-    options = patched.model_options["transformer_options"]
-    options[KEY] = (*attached(model), *interventions)
+    patched = _with(model, (*attached(model), *interventions))
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, outer_sample)
     return patched
 
 
+def unobserved(model: ModelPatcher) -> ModelPatcher:
+    """A clone without the observers, for runs that are a node's own: traces are of what the user samples."""
+    return _with(model, tuple(i for i in attached(model) if not isinstance(i, Observer)))
+
+
 def attached(model: ModelPatcher) -> tuple[Intervention, ...]:
     """The interventions on a MODEL, in stacking order."""
     return model.model_options["transformer_options"].get(KEY, ())
+
+
+def _with(model: ModelPatcher, chain: tuple[Intervention, ...]) -> ModelPatcher:
+    clone = model.clone()
+    clone.model_options["transformer_options"][KEY] = chain
+    return clone

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-import comfy.conds
 import comfy.samplers
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import interpolate
 
 from ..core.errors import TemporalAttentionError
 from ..core.guidance import Asked
 from ..core.intervention import Intervention
+from ..core.store import RUNS
+from .edit_prompts import refuse_unlike, side_by_side
 from .guide import as_asked
 
 log = logging.getLogger("temporal_attention")
@@ -35,12 +36,13 @@ class EditGuider(comfy.samplers.CFGGuider):
         self.measures, self.keep = measures, keep
 
     def set_prompts(self, source: list, target: list, negative: list, cfg: float) -> None:
-        """The conditionings; source and target must be one each."""
+        """The conditionings. Raises TemporalAttentionError where source and target cannot be sampled as one."""
         for name, conds in ((SOURCE, source), (TARGET, target)):
             if len(conds) != 1:
                 raise TemporalAttentionError(
                     f"one conditioning as {name}", f"{len(conds)} combined", "Connect a single prompt, without schedules."
                 )
+        refuse_unlike(source[0][1], target[0][1])
         self.inner_set_conds({SOURCE: source, TARGET: target, "negative": negative})
         self.set_cfg(cfg)
 
@@ -55,14 +57,16 @@ class EditGuider(comfy.samplers.CFGGuider):
         pairs = noise.repeat_interleave(2, 0), latent_image.repeat_interleave(2, 0)
         mask = None if denoise_mask is None else denoise_mask.repeat_interleave(2, 0)
         shown = callback and (lambda step, x0, x, total: callback(step, x0[1::2], x[1::2], total))
-        return super().sample(*pairs, sampler, sigmas, mask, shown, disable_pbar, seed)[1::2]
+        made = super().sample(*pairs, sampler, sigmas, mask, shown, disable_pbar, seed)
+        RUNS.move(made, made[1::2])
+        return made[1::2]
 
     def predict_noise(self, x: Tensor, timestep: Tensor, model_options: dict | None = None, seed=None) -> Tensor:
         """Denoised pairs, the source's own outside of the mask."""
         if not self._started:
             self._started = True
             self._changing = None if self.keep is None else _fitted(self.keep, x)
-            self.conds["positive"] = [_side_by_side(self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0])]
+            self.conds["positive"] = [side_by_side(self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0])]
             if self.measures:
                 self._measure(x, timestep, model_options or {}, seed)
         denoised = super().predict_noise(x, timestep, model_options or {}, seed)
@@ -76,40 +80,6 @@ class EditGuider(comfy.samplers.CFGGuider):
         self.conds = {name: as_asked(asked, conds, model_options)[0] for name, conds in own.items()}
         super().predict_noise(x, timestep, as_asked(asked, [], model_options)[1], seed)
         self.conds = own
-
-
-def _side_by_side(source: dict, target: dict) -> dict:
-    """The source's conditioning with both texts as a batch of two, which the host repeats over the pairs."""
-    differing = sorted(set(source["model_conds"]) ^ set(target["model_conds"]))
-    if differing:
-        raise TemporalAttentionError(
-            "source and target with the same inputs besides the text",
-            f"{', '.join(differing)} in only one of them",
-            "Send both through the same nodes, such as those that add an image.",
-        )
-    merged = dict(source)
-    merged["model_conds"] = {name: _both(cond, target["model_conds"][name]) for name, cond in source["model_conds"].items()}
-    return merged
-
-
-def _both(source, target):
-    """One input of the network for both: texts as a batch of two; what is already a batch of pairs, alternately."""
-    if isinstance(source, comfy.conds.CONDConstant) and isinstance(source.cond, int):
-        return type(source)(max(source.cond, target.cond))  # the number of tokens that are no padding
-    if not isinstance(source.cond, Tensor) or source.cond.ndim < 2:
-        return source
-    one, other = source.cond, target.cond
-    if len(one) > 1:
-        both = one.clone()
-        both[1::2] = other[1::2]
-        return type(source)(both)
-    length = max(one.shape[1], other.shape[1])
-    return type(source)(torch.cat([_padded(one, length), _padded(other, length)]))
-
-
-def _padded(x: Tensor, length: int) -> Tensor:
-    """[1, T, ...] filled up with zeros to this length, as the host pads texts."""
-    return pad(x, (*[0, 0] * (x.ndim - 2), 0, length - x.shape[1]))
 
 
 def _fitted(mask: Tensor, x: Tensor) -> Tensor:

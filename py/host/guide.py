@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import comfy.samplers
@@ -38,7 +39,13 @@ class Guide:
 
         uncond = host["uncond_denoised"] if host["uncond"] is not None else None
         scale, memory = float(host["cond_scale"]), self.sampling.run.memory
-        return self.intervention.guide(Prediction(step, host["denoised"], host["cond_denoised"], uncond, scale, ask, memory))
+        given = step, host["denoised"], host["cond_denoised"], uncond, scale, self._window, ask, memory
+        return self.intervention.guide(Prediction(*given))
+
+    @cached_property
+    def _window(self) -> int:
+        """How many steps of the run are in the intervention's window."""
+        return sum(map(self.intervention.window.contains, self.sampling.schedule.steps()))
 
 
 def _ask(host: dict, branch: Branch, asked: Asked) -> Tensor:

@@ -66,7 +66,12 @@ class Trials:
     @property
     def sigma(self) -> float:
         """The noise level of the step."""
-        return float(self.sigmas[self._one.step])
+        return float(self.sigmas[self.recorded_step])
+
+    @property
+    def recorded_step(self) -> int:
+        """The index of the step in the runs themselves: those of a noised video begin at it."""
+        return self._one.step
 
     def once(self, model) -> Tensor:
         """The denoised prediction at the step. The first model asked makes the noisy latent that all others start from."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.ballot import LOW, Ballot, elected, measured_steps
+from ..core.ballot import LOW, STEPS_AT_MOST, Ballot, elected, measured_steps
 from ..core.errors import TemporalAttentionError
 from ..core.events import Attention, Branch, Forward
 from ..core.guidance import Prediction
@@ -90,6 +90,12 @@ class EntropyGuidance(Intervention):
         """False at scale 0."""
         return self.scale != 0.0
 
+    def unchanged(self) -> str:
+        """A window of a single step chooses the block and has no step left."""
+        if self.block is not None:
+            return super().unchanged()
+        return "every step in its window only measured which block to replace; widen it, or set block to the one the log names"
+
     def before(self, call: Attention) -> Attention:
         """Measures the entropy of every block over the first steps."""
         ballot = self._ballot(call.forward.memory)
@@ -117,7 +123,7 @@ class EntropyGuidance(Intervention):
         """Adds the rule's terms to the denoised latent; while entropies are measured, nothing."""
         ballot, rule = self._ballot(prediction.memory), RULES[self.rule]
         guiding = ballot.chosen is not None
-        if ballot.notes and ballot.steps >= measured_steps(prediction.step.total):
+        if ballot.notes and ballot.steps >= measured_steps(prediction.step.total, prediction.window):
             self._close(ballot)
         if not guiding or rule.edits or (rule.side is Branch.UNCOND and prediction.uncond is None):
             return prediction.denoised
@@ -138,8 +144,9 @@ class EntropyGuidance(Intervention):
         return memory.setdefault(self, Ballot(chosen=self.block))
 
     def _measures(self, ballot: Ballot, forward: Forward) -> bool:
+        """Until `guide` closes the ballot; a guider that never calls it has no more than these steps."""
         known = any(step == forward.step.index for step, _ in ballot.notes)
-        return known or (not ballot.closed and ballot.steps < measured_steps(forward.step.total))
+        return known or (not ballot.closed and ballot.steps < STEPS_AT_MOST)
 
     def _close(self, ballot: Ballot) -> None:
         """Chooses the block if none was given, and says what speaks against it."""

@@ -1,13 +1,23 @@
 """Entropy Edit: source and target side by side, on every family with text, against runs of their own."""
 
+import re
+from contextlib import nullcontext
+
+import comfy.controlnet
+import comfy.hooks
 import comfy.samplers
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import Noise_RandomNoise, SamplerCustomAdvanced
 from compare import relative
 from families import conditioning, empty_latent, sample, tiny_networks
 from interventions import QueryGain, Watcher
+from node_calls import run
 
+import nodes
+from pack.nodes._inputs import traced_run
 from pack.nodes.entropy_edit import EntropyEditNode
+from pack.nodes.trace_attention import TraceAttentionNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Where
@@ -144,6 +154,20 @@ def test_the_measuring_prediction_is_no_part_of_the_run(tiny, model, monkeypatch
     assert torch.equal(shared, edited(tiny, watched, share=1.0, tokens=(5, 5)))
 
 
+def test_the_trace_of_an_edit_is_found_by_the_latent_it_returns(tiny, model):
+    """Two edits on one traced MODEL, drawn or saved afterwards."""
+    watched, trace = run(TraceAttentionNode, model=model)
+    prompts = {name: conditioning(tiny, seed) for seed, name in enumerate(("source", "target", "negative"))}
+    (guider,) = run(EntropyEditNode, model=watched, **prompts)
+    sampler, sigmas = comfy.samplers.sampler_object("euler"), torch.tensor([1.0, 0.5, 0.0])
+    for_sampling = guider, sampler, sigmas, {"samples": torch.zeros(tiny.latent)}
+    latents = [SamplerCustomAdvanced.execute(Noise_RandomNoise(seed), *for_sampling).args[0] for seed in (0, 1)]
+    for seed, latent in enumerate(latents):
+        found = traced_run(trace, latent)
+        assert found.exact and found.trace.facts["seed"] == seed
+        assert {r.sample for r in found.trace.records} == {0, 1}, "source and target"
+
+
 def test_prompts_with_different_inputs_are_refused(tiny, model):
     [[text, options]] = conditioning(tiny, 3)
     target = [[text, {**options, "reference_latents": [torch.zeros(tiny.latent)]}]]
@@ -152,6 +176,76 @@ def test_prompts_with_different_inputs_are_refused(tiny, model):
     noise, sigmas = torch.zeros(tiny.latent), torch.tensor([1.0, 0.0])
     with pytest.raises(TemporalAttentionError, match="reference_latent in only one of them"):
         guider.sample(noise, noise, comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
+
+
+def control_net():
+    return comfy.controlnet.ControlNet(torch.nn.Linear(1, 1), load_device=torch.device("cpu"))
+
+
+def hooked(cond, hooks):
+    return comfy.hooks.set_hooks_for_conditioning(cond, hooks)
+
+
+def applied(cond, net, image, strength=1.0):
+    """As Apply ControlNet makes it, with settings of its own for each time it is called."""
+    return nodes.ControlNetApplyAdvanced().apply_controlnet(cond, [], net, image, strength, 0.0, 1.0)[0]
+
+
+LORA, OTHER_LORA = (comfy.hooks.create_hook_lora({}, 1.0, 1.0) for _ in range(2))
+NET, IMAGE = control_net(), torch.ones(1, 8, 8, 3)
+ONE_SIDED = {
+    "timestep range": lambda cond: nodes.ConditioningSetTimestepRange().set_range(cond, 0.2, 1.0)[0],
+    "strength": lambda cond: nodes.ConditioningSetAreaStrength().append(cond, 0.5)[0],
+    "area": lambda cond: nodes.ConditioningSetArea().append(cond, 64, 64, 0, 0, 1.0)[0],
+    "mask": lambda cond: nodes.ConditioningSetMask().append(cond, torch.ones(1, 8, 8), "default", 1.0)[0],
+    "ControlNet": lambda cond: applied(cond, NET, IMAGE),
+    "hooks (such as LoRA)": lambda cond: hooked(cond, LORA),
+    "GLIGEN": lambda cond: [[cond[0][0], {**cond[0][1], "gligen": ("position", None, [])}]],
+}
+
+
+def node_output(model, source, target, tiny):
+    return run(EntropyEditNode, model=model, source=source, target=target, negative=conditioning(tiny, 2))[0]
+
+
+@pytest.mark.parametrize("said", ONE_SIDED)
+def test_what_only_one_of_the_prompts_has_is_refused(tiny, model, said):
+    source, target = conditioning(tiny, 1), conditioning(tiny, 3)
+    for pair in ((source, ONE_SIDED[said](target)), (ONE_SIDED[said](source), target)):
+        with pytest.raises(TemporalAttentionError, match=f"got another {re.escape(said)}. Send both through the same nodes"):
+            node_output(model, *pair, tiny)
+    node_output(model, *map(ONE_SIDED[said], (source, target)), tiny)
+
+
+@pytest.mark.parametrize("both, other", [
+    (lambda c: applied(c, NET, torch.ones(1, 8, 8, 3)), lambda c: applied(c, NET, IMAGE, 0.5)),
+    (lambda c: applied(c, NET, IMAGE), lambda c: applied(c, NET, 0.5 * IMAGE)),
+    (lambda c: applied(c, NET, IMAGE), lambda c: applied(c, control_net(), IMAGE)),
+    (lambda c: applied(applied(c, NET, IMAGE), NET, IMAGE), lambda c: applied(c, NET, IMAGE)),
+    (lambda c: hooked(c, LORA.clone()), lambda c: hooked(c, OTHER_LORA)),
+    (lambda c: ONE_SIDED["area"](c), lambda c: nodes.ConditioningSetArea().append(c, 64, 32, 0, 0, 1.0)[0]),
+], ids=["strength", "image", "network", "chain", "hooks", "area"])  # fmt: skip
+def test_the_same_from_two_nodes_is_accepted_and_another_refused(tiny, model, both, other):
+    source, target = conditioning(tiny, 1), conditioning(tiny, 3)
+    node_output(model, both(source), both(target), tiny)
+    with pytest.raises(TemporalAttentionError, match="differ in their text alone"):
+        node_output(model, both(source), other(target), tiny)
+
+
+def test_settings_that_are_neutral_are_none(tiny, model):
+    whole = nodes.ConditioningSetAreaStrength().append(conditioning(tiny, 3), 1.0)[0]
+    whole = nodes.ConditioningSetTimestepRange().set_range(whole, 0.0, 1.0)[0]
+    node_output(model, conditioning(tiny, 1), whole, tiny)
+
+
+def test_an_input_that_holds_for_the_whole_batch_must_be_the_same():
+    tiny = NETWORKS["hunyuan_video_t2v"]
+    model, [[text, options]] = tiny.load(), conditioning(tiny, 3)
+    for guidance, refused in ((6.0, False), (7.0, True)):
+        guider = node_output(model, conditioning(tiny, 1), [[text, {**options, "guidance": guidance}]], tiny)
+        noise, sigmas = torch.zeros(tiny.latent), torch.tensor([1.0, 0.0])
+        with pytest.raises(TemporalAttentionError, match="the same guidance") if refused else nullcontext():
+            guider.sample(noise, noise, comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
 
 
 def test_combined_prompts_are_refused(tiny, model):

@@ -247,6 +247,16 @@ def test_the_sweep_node(subject, whole):
     assert run(PerturbationSweepNode, model=model, whole_generations=whole, at_percent=0.5, **given)[1] == report
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("more", [{}, {"noise_mask": torch.ones(1, 1, 8, 8)}], ids=["video", "video with a mask"])
+def test_a_video_is_swept_at_its_step(tiny, model, whole, more):
+    """Its runs begin at the step, those of a latent with a mask at pure noise."""
+    video = {"samples": torch.randn(tiny.latent, generator=torch.Generator().manual_seed(5)), **more}
+    given = sweep_inputs(tiny, latent=video)
+    _, report = run(PerturbationSweepNode, model=model, whole_generations=whole, at_percent=0.5, **given)
+    assert ("step 2 of 4" in report) != whole and report.count(" identity ") == len(blocks_of(model)) + len(groups_in(report))
+
+
 def groups_in(report):
     return {line.split(" (")[0] for line in report.splitlines() if line.startswith(GROUPS) and "(" in line}
 
@@ -305,6 +315,18 @@ def test_the_sweep_leaves_the_model_as_it_was(tiny, model):
     run(PerturbationSweepNode, model=model, **sweep_inputs(tiny))
     assert torch.equal(sample(tiny, model), before)
     assert "temporal_attention" not in model.model_options["transformer_options"]
+
+
+def test_a_sweep_on_a_traced_model_leaves_its_traces_alone(tiny, model):
+    """What Trace Attention recorded is found as before: the sweep's many runs are none of the user's."""
+    watched, trace = run(TraceAttentionNode, model=model)
+    samples = {"samples": sample(tiny, watched)}
+    before = traced_run(trace, samples).trace
+    _, report = run(PerturbationSweepNode, model=watched, **sweep_inputs(tiny))
+    found = traced_run(trace, samples)
+    assert found.exact and found.trace is before
+    assert traced_run(trace, {"samples": torch.ones(1)}).trace is before, "nor is a run of the sweep the newest"
+    assert report == run(PerturbationSweepNode, model=model, **sweep_inputs(tiny))[1]
 
 
 # The trained model

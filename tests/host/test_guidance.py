@@ -3,6 +3,7 @@
 import copy
 from contextlib import ExitStack
 
+import comfy.samplers
 import pytest
 import tempo
 import torch
@@ -19,6 +20,7 @@ from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
 from pack.py.host.families import adapter_of, blocks_of, network_of
 from pack.py.host.prefix import Prefixes
+from pack.py.host.progress import Schedule
 from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
 from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 
@@ -155,6 +157,23 @@ def test_the_first_steps_only_measure(tiny, model, caplog):
     same = [torch.equal(a, b) for a, b in zip(*latents, strict=True)]
     assert same == [True] * 3 + [False] * 5, "two steps of eight measure; the third one's result is the first that is guided"
     assert "entropies by block" in caplog.text
+
+
+@pytest.mark.parametrize("windowed", [1, 2, 3, 5, 20])
+def test_at_least_half_of_the_window_is_guided(tiny, model, monkeypatch, caplog, windowed):
+    """A window that was spent on measuring gave the plain video, and the log blamed a strength of 0."""
+    caplog.set_level("INFO", logger="temporal_attention")
+    guided, terms = [], EntropyGuidance._terms
+    monkeypatch.setattr(EntropyGuidance, "_terms", lambda self, p, *more: guided.append(p.step.index) or terms(self, p, *more))
+    sampling = model.get_model_object("model_sampling")
+    steps = Schedule(sampling, comfy.samplers.calculate_sigmas(sampling, "simple", 20).tolist()).steps()
+    window = Window(0.0, steps[windowed - 1].progress)
+    latent = sample(tiny, attach(model, EntropyGuidance(scale=2.0, window=window)), steps=20)
+    measured = {1: 1, 2: 1, 3: 1, 5: 2, 20: 3}[windowed]
+    assert guided == list(range(measured, windowed))
+    assert torch.equal(latent, sample(tiny, model, steps=20)) == (windowed == 1)
+    assert ("every step in its window only measured which block to replace" in caplog.text) == (windowed == 1)
+    assert "its strength is 0" not in caplog.text
 
 
 def test_the_block_of_highest_entropy_is_chosen(tiny, model, caplog):

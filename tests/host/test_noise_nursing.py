@@ -22,6 +22,7 @@ from pack.py.host.attach import attach
 from pack.py.host.denoise_once import denoise_once
 from pack.py.host.noise_gradient import NoiseGradients
 from pack.py.techniques.frame_attention_match import FrameAttentionTap
+from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 FAMILIES = ["wan_t2v", "ltxv", "hunyuan_video_t2v", "mochi", "cosmos"]
@@ -63,6 +64,14 @@ def test_it_lowers_the_distance_and_the_same_seed_gives_the_same_noise(demo):
     assert found.shape == plain.shape and found.dtype == plain.dtype and torch.isfinite(found).all()
     assert not torch.equal(found, plain) and torch.equal(found, again.generate_noise(latent))
     assert not torch.equal(noise.distribution.gamma[0], noise.distribution.gamma[1])
+
+
+def test_a_traced_model_is_not_traced_while_noise_is_nursed(demo):
+    model, clip, video = demo
+    recorder = FrameAttentionRecorder()
+    RUNS.clear()
+    nursed(demo, model=attach(model, recorder), iterations=1)
+    assert RUNS.find(video, recorder) is None
 
 
 @pytest.mark.parametrize("off", [{"iterations": 0}, {"learning_rate": 0.0}])

@@ -1,15 +1,21 @@
 """Traces that are saved, loaded, paired and drawn, as nodes on a tiny network."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import folder_paths
 import pytest
 import torch
+from comfy_execution.caching import CacheKeySetInputSignature
+from comfy_execution.graph import DynamicPrompt
+from execution import IsChangedCache
 from families import sample
 from node_calls import run
 
+import nodes
 from pack.nodes.frame_attention import FrameAttentionNode
+from pack.nodes.load_massive_profile import LoadMassiveProfileNode
 from pack.nodes.load_trace import LoadTraceNode
 from pack.nodes.save_trace import SaveTraceNode
 from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode
@@ -66,14 +72,55 @@ def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
         assert part in facts, facts
 
 
+def test_only_the_run_of_that_latent_is_kept(traced, folders):
+    """Pictures say where another run stands in; a file or a set could not."""
+    (trace, samples), (baseline, _) = traced["sth"], traced["plain"]
+    changed = {"samples": samples["samples"] * 2}
+    for act in (
+        lambda: run(SaveTraceNode, trace=trace, samples=changed),
+        lambda: run(TraceSetNode, trace=trace, samples=changed),
+        lambda: run(TraceSetNode, trace=trace, samples=samples, baseline=baseline, baseline_samples=changed),
+    ):
+        with pytest.raises(TemporalAttentionError, match="no traced run returned"):
+            act()
+    assert not any(path.is_file() for path in folders.rglob("*"))
+
+
 def test_what_save_trace_returns_can_be_connected_to_load_trace(traced, folders):
     trace, samples = traced["sth"]
     (file,) = run(SaveTraceNode, trace=trace, samples=samples, name="linked")
     assert run(LoadTraceNode, name=file)[1].startswith("linked_00001_")
-    assert LoadTraceNode.fingerprint_inputs(None) == "", "what is linked is not known yet"
     for elsewhere in (Path(file).parent.parent / "linked_00001_.safetensors", Path(file).parent / "sub" / Path(file).name):
         with pytest.raises(TemporalAttentionError, match="a name of letters"):
             run(LoadTraceNode, name=str(elsewhere))
+
+
+def cache_key(node, inputs):
+    """What the host's cache knows the node by in a prompt where it is number 2."""
+    prompt = DynamicPrompt({
+        "1": {"class_type": "TA_SaveTrace", "inputs": {"name": "run"}},
+        "2": {"class_type": node.define_schema().node_id, "inputs": inputs},
+    })  # fmt: skip
+    keys = CacheKeySetInputSignature(prompt, ["2"], IsChangedCache("prompt", prompt, None))
+    asyncio.run(keys.add_keys(["2"]))
+    return keys.get_data_key("2")
+
+
+@pytest.mark.parametrize("node, inputs, linked", [
+    (LoadTraceNode, {"name": "run"}, "name"),
+    (LoadMassiveProfileNode, {"name": "run"}, "name"),
+    (TraceSetNode, {"saved": "run_*", "saved_baselines": ""}, "saved"),
+    (TraceSetNode, {"saved": "run_*", "saved_baselines": "run_*"}, "saved_baselines"),
+], ids=["trace", "profile", "set", "baselines"])  # fmt: skip
+def test_a_linked_name_is_read_in_every_run(traced, monkeypatch, node, inputs, linked):
+    """The host does not tell what comes over a link, so a file that was replaced could not be noticed."""
+    trace, samples = traced["plain"]
+    run(SaveTraceNode, trace=trace, samples=samples, name="run")
+    for known in (SaveTraceNode, node):
+        monkeypatch.setitem(nodes.NODE_CLASS_MAPPINGS, known.define_schema().node_id, known)
+    typed, over_a_link = inputs, {**inputs, linked: ["1", 0]}
+    assert cache_key(node, typed) == cache_key(node, typed)
+    assert cache_key(node, over_a_link) != cache_key(node, over_a_link)
 
 
 def test_frame_attention_draws_films_and_changes(traced):

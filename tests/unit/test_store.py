@@ -35,6 +35,17 @@ def test_an_unknown_latent_gets_the_newest_run_and_says_so():
     assert found.trace is newest and not found.exact
 
 
+def test_runs_move_to_the_latent_that_was_made_of_theirs():
+    store, (one, other, third) = RunStore(), (trace() for _ in range(3))
+    for seed, recorder, run in ((1, "recorder", one), (1, "another recorder", other), (2, "recorder", third)):
+        store.put(latent(seed), recorder, run)
+    store.move(latent(1), latent(3))
+    store.move(latent(7), latent(8))
+    assert store.find(latent(3), "recorder").trace is one and store.find(latent(3), "another recorder").trace is other
+    assert store.find(latent(2), "recorder").trace is third and not store.find(latent(1), "recorder").exact
+    assert not store.find(latent(8), "recorder").exact
+
+
 def test_nothing_is_found_for_a_recorder_without_runs():
     store = RunStore()
     store.put(latent(1), "another", trace())
