@@ -13,6 +13,7 @@ from ..core.frame_text import KeyTexts
 from ..core.intervention import Prompting
 from ..core.run import Run
 from ..core.store import RUNS
+from .conditionings import Conds, branches, sides, tell_apart
 from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
@@ -39,7 +40,7 @@ def outer_sample(executor, *args, **kwargs):
         return executor(*args, **kwargs)
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
     schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
-    sampling = Sampling(run, adapter, schedule, _branches(guider))
+    sampling = Sampling(run, adapter, schedule, sides(guider.conds))
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
@@ -68,10 +69,17 @@ def _as_returned(latent: Tensor, shapes: list | None) -> Tensor | NestedTensor:
 
 
 class Sampling:
-    """What every network call of one run needs to know."""
+    """What every network call of one run needs to know.
 
-    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
-        self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
+    Args:
+        run, adapter, schedule: the run.
+        given: the side of each conditioning by its id, as the guider was given them.
+    """
+
+    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, given: dict[object, str]):
+        self.run, self.adapter, self.schedule = run, adapter, schedule
+        self._given = given
+        self.branches: dict[object, Branch] = {}
         self.predicted: set[tuple] = set()
         self.prefixes = Prefixes()
         self.latents: LatentOptimisation | None = None
@@ -83,7 +91,7 @@ class Sampling:
         self.predicted.clear()
         if not self._started:
             self._started = True
-            self.keys = self._collected(executor.class_obj.conds)
+            self._start(executor.class_obj.conds)
         if self.latents is not None:
             self.latents.before(x, sigma, model_options)
         try:
@@ -91,7 +99,12 @@ class Sampling:
         finally:
             self.prefixes.clear()
 
-    def _collected(self, conds: dict[str, list[dict]]) -> dict[object, KeyTexts]:
+    def _start(self, conds: Conds) -> None:
+        """Reads the conditionings, which the host has made ready by now."""
+        tell_apart(conds, self._given)
+        self.branches, self.keys = branches(conds), self._collected(conds)
+
+    def _collected(self, conds: Conds) -> dict[object, KeyTexts]:
         """Takes the key prompts of the run out of its conditionings, if anything gives them to their frames."""
         keys = {}
         if any(isinstance(i, Prompting) for i in self.run.chain):
@@ -141,13 +154,3 @@ class Sampling:
         before = bool(asked) and asked <= self.predicted
         self.predicted |= asked
         return before
-
-
-def _branches(guider) -> dict[object, Branch]:
-    """The guider's conditionings by their id: their position alone is not enough, guiders order them differently."""
-    return {
-        cond["uuid"]: Branch.UNCOND if "negative" in name else Branch.COND
-        for name, conds in guider.conds.items()
-        for cond in conds
-        if "uuid" in cond
-    }

@@ -1,0 +1,37 @@
+"""The conditionings of a run as the host has made them ready: whose each is, and which of them the pack cannot serve."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from ..core.events import Branch
+from .key_texts import KEY
+
+Conds = dict[str, list[dict]]  # the guider's, by the name of their side
+
+
+def sides(conds: Conds) -> dict[object, str]:
+    """The side of each conditioning by its id."""
+    return {cond["uuid"]: name for name, side in conds.items() for cond in side if "uuid" in cond}
+
+
+def branches(conds: Conds) -> dict[object, Branch]:
+    """The branch of each conditioning by its id: its position alone is not enough, guiders order them differently."""
+    return {key: Branch.UNCOND if "negative" in name else Branch.COND for key, name in sides(conds).items()}
+
+
+def tell_apart(conds: Conds, given: dict[object, str]) -> None:
+    """Gives conditionings that the host copied from another side an id of their own, in place.
+
+    Where one side has an area that another lacks, the host copies its conditioning there, with the text of that side but with
+    everything else: the id, and the mark of a key prompt, whose text it no longer has.
+
+    Args:
+        given: the side of each id before the host made the conditionings ready.
+    """
+    for name, side in conds.items():
+        conds[name] = [_own(cond) if given.get(cond.get("uuid"), name) != name else cond for cond in side]
+
+
+def _own(copy: dict) -> dict:
+    return {name: value for name, value in copy.items() if name != KEY} | {"uuid": uuid4()}
