@@ -121,7 +121,7 @@ class ForwardScope:
     @property
     def _prefixes_last(self) -> bool:
         """Can the first blocks of this call be kept? Not for context windows: there would be too many."""
-        return self.prefixes is not None and self.adapter.sequential and self.forward.frames is None
+        return self.prefixes is not None and self.adapter.sequential and not self.forward.windowed
 
     def _keep_prefixes(self, blocks: tuple[BlockSites, ...]) -> None:
         """Keeps what the first blocks return for calls that will be asked for."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from ..core.events import Branch, Forward, Grid
 from ..core.frame_text import KeyTexts
 from ..core.intervention import Prompting
+from ..core.latent_frames import LatentFrames
 from ..core.run import Run
 from ..core.store import RUNS
 from .conditionings import Conds, branches, sides, tell_apart
@@ -26,6 +27,7 @@ from .progress import Schedule
 from .run_facts import run_facts
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
+TIME = 2  # axis of a video latent
 
 
 def outer_sample(executor, *args, **kwargs):
@@ -40,8 +42,8 @@ def outer_sample(executor, *args, **kwargs):
         return executor(*args, **kwargs)
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
     schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
-    sampling = Sampling(run, adapter, schedule, sides(guider.conds))
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
+    sampling = Sampling(run, adapter, schedule, video, sides(guider.conds))
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     for i in run.chain:
@@ -73,11 +75,12 @@ class Sampling:
 
     Args:
         run, adapter, schedule: the run.
+        video: shape of the video's latent, [B, C, T, H, W], or [T, C, H, W] where frames are a batch.
         given: the side of each conditioning by its id, as the guider was given them.
     """
 
-    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, given: dict[object, str]):
-        self.run, self.adapter, self.schedule = run, adapter, schedule
+    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, video: tuple[int, ...], given: dict[object, str]):
+        self.run, self.adapter, self.schedule, self.video = run, adapter, schedule, video
         self._given = given
         self.branches: dict[object, Branch] = {}
         self.predicted: set[tuple] = set()
@@ -133,20 +136,28 @@ class Sampling:
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
-        frames = window.frames if window is not None and len(window.frames) == grid.frames else None
         return Forward(
             step,
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=frames,
+            latents=self._latents(grid, window),
+            windowed=window is not None,
             extra=asked is not None or self._predicted_before(ids, window),
-            whole=grid.frames if frames is None else window.total_frames,
             keys=tuple(self.keys.get(key) for key in ids for _ in range(each)),
             conditionings=tuple(key for key in ids for _ in range(each)),
             asked=asked,
             memory=self.run.memory,
         )
+
+    def _latents(self, grid: Grid, window: ContextWindow | None) -> LatentFrames | None:
+        """The latent frames that a call sees: of a context window over time or of the whole video; None if they do not fit."""
+        frames_are_a_batch = len(self.video) == 4
+        if window is not None and window.axis == (0 if frames_are_a_batch else TIME):
+            found = LatentFrames.of(window.places, window.total, grid.patch)
+        else:
+            found = LatentFrames.all(grid.frames if frames_are_a_batch else self.video[TIME], grid.patch)
+        return found if len(found.held) == grid.frames else None
 
     def _predicted_before(self, ids: list, window: ContextWindow | None) -> bool:
         """Did this prediction ask the network about all these conditionings, in this context window, before?"""
