@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
 from .key_texts import KEY
 
 Conds = dict[str, list[dict]]  # the guider's, by the name of their side
+TIME_AND_PICTURE = 3  # dimensions of an area that has a time: their sizes, then where it begins in each
 
 
 def sides(conds: Conds) -> dict[object, str]:
@@ -31,6 +33,22 @@ def tell_apart(conds: Conds, given: dict[object, str]) -> None:
     """
     for name, side in conds.items():
         conds[name] = [_own(cond) if given.get(cond.get("uuid"), name) != name else cond for cond in side]
+
+
+def refuse_areas_over_time(conds: Conds, frames: int) -> None:
+    """Raises TemporalAttentionError where a conditioning is for some of the latent frames of a video.
+
+    The host lets such parts share a network call, whose rows would then be different frames.
+    """
+    for area in (cond["area"] for side in conds.values() for cond in side if len(cond.get("area", ())) == 2 * TIME_AND_PICTURE):
+        length, start = area[0], area[TIME_AND_PICTURE]
+        if start > 0 or length < frames:
+            raise TemporalAttentionError(
+                "conditionings for all frames of the video",
+                f"one for {length} of {frames} latent frames, from frame {start} on (an area over time)",
+                "Set temporal to 1 and z to 0 in the node that sets the area, or take the nodes of this pack out. To give frames "
+                "texts of their own, use Video Synopsis Prompt.",
+            )
 
 
 def _own(copy: dict) -> dict:

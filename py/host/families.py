@@ -103,6 +103,11 @@ class Adapter:
     unknown: str = "this token layout is not known"
     beside: Callable[[nn.Module], tuple[nn.Module, ...]] = lambda network: ()
 
+    def passed_through(self, grid: Grid | None) -> str:
+        """Why a network call with this grid, which cannot be described, is passed through."""
+        split = "another node split the batch, so that its rows cannot be told apart"
+        return f"{self.family}: {self.unknown}" if grid is None else split
+
 
 def patches(x: Tensor, sizes: tuple[int, int, int]) -> Grid:
     """The grid of a video latent [B, C, T, H, W] cut into patches of `sizes` (t, h, w); the host pads up to whole ones."""

@@ -8,13 +8,14 @@ from comfy.nested_tensor import NestedTensor
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
+from ..core.errors import TemporalAttentionError
 from ..core.events import Branch, Forward, Grid
 from ..core.frame_text import KeyTexts
 from ..core.intervention import Prompting
 from ..core.latent_frames import LatentFrames
 from ..core.run import Run
 from ..core.store import RUNS
-from .conditionings import Conds, branches, sides, tell_apart
+from .conditionings import Conds, branches, refuse_areas_over_time, sides, tell_apart
 from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
@@ -103,7 +104,9 @@ class Sampling:
             self.prefixes.clear()
 
     def _start(self, conds: Conds) -> None:
-        """Reads the conditionings, which the host has made ready by now."""
+        """Reads the conditionings, which the host has made ready by now. Raises as `refuse_areas_over_time` and `collect`."""
+        if len(self.video) == 5:
+            refuse_areas_over_time(conds, self.video[TIME])
         tell_apart(conds, self._given)
         self.branches, self.keys = branches(conds), self._collected(conds)
 
@@ -122,17 +125,20 @@ class Sampling:
         with ForwardScope(self.run, self.adapter, network, self.describe, self.prefixes):
             return executor(*args, **kwargs)
 
-    def describe(self, grid: Grid, batch: int, options: dict) -> Forward | None:
-        """What this network call is, None where its rows are not known: the one place where a scalar leaves the device."""
-        chunks = options["cond_or_uncond"]
-        if batch % len(chunks):
-            return None
-        step = self.schedule.at(float(options["sigmas"][0]))
-        each = batch // len(chunks)
-        asked = options.get(KEY_ASKED)
+    def describe(self, grid: Grid | None, batch: int | None, options: dict) -> Forward | None:
+        """What this network call is, None where its layout or its rows are not known.
+
+        The one place where a scalar leaves the device. Raises TemporalAttentionError where key prompts would get lost.
+        """
+        chunks, asked = options["cond_or_uncond"], options.get(KEY_ASKED)
         ids = options.get("uuids") or [None] * len(chunks)
         if asked is not None:
             ids = [key for key, _ in ids]  # as `as_asked` made them
+        if grid is None or batch % len(chunks):
+            self._refuse_key_prompts(ids, self.adapter.passed_through(grid))
+            return None
+        step = self.schedule.at(float(options["sigmas"][0]))
+        each = batch // len(chunks)
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
@@ -149,6 +155,15 @@ class Sampling:
             asked=asked,
             memory=self.run.memory,
         )
+
+    def _refuse_key_prompts(self, ids: list, why: str) -> None:
+        """Raises TemporalAttentionError for a call that is passed through: of several key prompts it would read the first."""
+        if any(key in self.keys for key in ids):
+            raise TemporalAttentionError(
+                "one prompt for all frames where network calls are passed through unchanged",
+                f"several key prompts of Video Synopsis Prompt ({why})",
+                "Take out what changes the frames or the batch, such as guides and keyframes, or use a single prompt.",
+            )
 
     def _latents(self, grid: Grid, window: ContextWindow | None) -> LatentFrames | None:
         """The latent frames that a call sees: of a context window over time or of the whole video; None if they do not fit."""

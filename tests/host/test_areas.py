@@ -4,11 +4,13 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from comfy_extras.nodes_video_model import ConditioningSetAreaPercentageVideo
 from compare import relative
 from families import conditioning, sample
 from interventions import QueryGain, Watcher
 from test_frame_texts import LENGTH, synopsis
 
+from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch
 from pack.py.host.attach import attach
 from pack.py.host.prefix import Prefixes
@@ -79,3 +81,23 @@ def test_key_prompts_may_have_an_area(tiny, model, uncond_tokens):
     same, changing = (within(LEFT, synopsis(tiny, seeds, latent=WIDE)) for seeds in ([1, 1], [1, 5]))
     results = [wide(tiny, vsp, positive=keys, uncond_tokens=uncond_tokens) for keys in (plain, same, changing)]
     assert relative(results[1], results[0]) < 1e-5 and relative(results[2], results[0]) > 1e-4
+
+
+def over_time(tiny, temporal, z):
+    """A prompt for all frames and another one for some of them, as the host's node makes it."""
+    sizes, start = (0.5, 1.0, temporal), (0.0, 0.0, z)
+    (part,) = ConditioningSetAreaPercentageVideo().append(conditioning(tiny, 3, latent=WIDE), *sizes, *start, strength=1.0)
+    return conditioning(tiny, 1, latent=WIDE) + part
+
+
+@pytest.mark.parametrize(("temporal", "z"), [(0.7, 0.0), (0.7, 0.3), (1.0, 0.4)])
+def test_areas_over_time_are_refused_before_the_network_is_called(tiny, model, temporal, z):
+    log, positive = [], over_time(tiny, temporal, z)
+    with pytest.raises(TemporalAttentionError, match="conditionings for all frames"):
+        wide(tiny, attach(model, Watcher(log=log)), positive=positive)
+    assert not log and torch.isfinite(wide(tiny, attach(model, EntropyGuidance.neutral()), positive=positive)).all()
+
+
+def test_an_area_with_all_frames_is_an_area_like_any_other(tiny, model):
+    video, picture = over_time(tiny, 1.0, 0.0), full_and_left(tiny)
+    assert torch.equal(*(wide(tiny, attach(model, GUIDANCE), positive=positive) for positive in (video, picture)))

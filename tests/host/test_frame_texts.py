@@ -15,6 +15,7 @@ from families import conditioning, sample, tiny_networks, windowed
 from interventions import Watcher
 from reference_edits import dense, measure, over_heads
 from reference_families import FAMILIES, Video
+from test_runs import split_batch
 
 from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
@@ -322,6 +323,33 @@ def test_a_synopsis_that_was_taken_apart_is_refused(tiny, model):
     vsp = attach(model, VideoSynopsisPrompting())
     with pytest.raises(TemporalAttentionError, match="some are missing"):
         sample(tiny, vsp, positive=synopsis(tiny, [1, 5, 6])[:2])
+
+
+def guided(tiny, conds):
+    """Conditionings as they are where the last latent frame of LTX is a guide."""
+    coordinates = torch.zeros(1, 3, tiny.latent[3] * tiny.latent[4], 2)
+    coordinates[..., 1] = 1
+    return [[text, {**options, "keyframe_idxs": coordinates}] for text, options in conds]
+
+
+def test_key_prompts_are_refused_where_guides_take_tokens_out_of_the_video(caplog):
+    """A run with a single prompt is passed through there, and says so."""
+    tiny = NETWORKS["ltxv"]
+    model, mask = tiny.load(), torch.ones(1, 1, tiny.latent[2], 1, 1)
+    one, several = (guided(tiny, synopsis(tiny, seeds)) for seeds in ([1], [1, 5]))
+    given = {"steps": 1, "cfg": 1.0, "noise_mask": mask}
+    plain = sample(tiny, model, positive=one, **given)
+    assert torch.equal(sample(tiny, attach(model, VideoSynopsisPrompting()), positive=one, **given), plain)
+    assert "guides or keyframes" in caplog.text
+    with pytest.raises(TemporalAttentionError, match="one prompt for all frames"):
+        sample(tiny, attach(model, VideoSynopsisPrompting()), positive=several, **given)
+
+
+def test_key_prompts_are_refused_where_another_node_splits_the_batch(tiny, model):
+    split = model.clone()
+    split.set_model_unet_function_wrapper(split_batch)
+    with pytest.raises(TemporalAttentionError, match="split the batch"):
+        sample(tiny, attach(split, VideoSynopsisPrompting()), steps=1, positive=synopsis(tiny, [1, 5]))
 
 
 def test_of_several_nodes_on_a_model_the_last_decides(tiny, model):
