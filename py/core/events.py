@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 
 from .frame_text import KeyTexts, TextLayout
 from .guidance import Asked
+from .latent_frames import LatentFrames
 
 
 class Branch(Enum):
@@ -46,6 +47,7 @@ class Grid:
 
     `tokens` is the length of the whole sequence, reference and text tokens included. `level` says how many times fewer
     columns there are than at the network's widest (1 but inside a UNet). In a joint sequence the prompt begins at token `text`.
+    A frame of tokens joins `patch` latent frames.
     """
 
     frames: int
@@ -55,6 +57,7 @@ class Grid:
     start: int = 0
     level: int = 1
     text: int = 0
+    patch: int = 1
 
     @property
     def spatial(self) -> int:
@@ -104,27 +107,41 @@ class Forward:
     The `grid` of an event is that of the event's own tokens: text tokens, say, are in a joint attention but not in a block's
     video output.
 
-    `samples` numbers the rows of one branch; `frames` are the latent frames of a context window, or None without one. Of the
-    `whole` latent frames of the video a context window holds some. `extra` marks what is no part of the sampler's own prediction:
-    a second pass over a prompt, such as the degraded one of a guidance node, or one for a gradient. `keys` has the key prompts of
-    each row that has several, and `text` says how their mixtures lie in the network's text tokens. `conditionings` identifies the
-    prompt of each row, `texts` has the encoded text [B, L, C] of prompts that have one, `asked` is set in a call that an
-    intervention asked for, and `memory` lasts as long as the run.
+    `samples` numbers the rows of one branch. `latents` are the latent frames that the call sees, all where none are given;
+    `windowed` says that it is for a context window, over time or in the picture. `extra` marks what is no part of the sampler's
+    own prediction: a second pass over a prompt, such as the degraded one of a guidance node, or one for a gradient. `keys` has
+    the key prompts of each row that has several, and `text` says how their mixtures lie in the network's text tokens.
+    `conditionings` identifies the prompt of each row, `texts` has the encoded text [B, L, C] of prompts that have one, `asked` is
+    set in a call that an intervention asked for, and `memory` lasts as long as the run.
     """
 
     step: Step
     grid: Grid
     branches: tuple[Branch, ...]
     samples: tuple[int, ...]
-    frames: tuple[int, ...] | None = None
+    latents: LatentFrames | None = None
+    windowed: bool = False
     extra: bool = False
-    whole: int = 0
     keys: tuple[KeyTexts | None, ...] = ()
     text: TextLayout | None = None
     conditionings: tuple[object, ...] = ()
     texts: Mapping[object, Tensor] = field(default_factory=dict, compare=False)
     asked: Asked | None = None
     memory: dict = field(default_factory=dict, compare=False)
+
+    def __post_init__(self):
+        if self.latents is None:
+            object.__setattr__(self, "latents", LatentFrames.all(self.grid.frames * self.grid.patch, self.grid.patch))
+
+    @property
+    def frames(self) -> tuple[int, ...] | None:
+        """The frames of tokens of a context window among those of the whole video; None where they are all of it."""
+        return self.latents.places
+
+    @property
+    def whole(self) -> int:
+        """Frames of tokens of the whole video."""
+        return self.latents.tokens
 
     def rows(self, branch: Branch | None) -> tuple[int, ...]:
         """The batch rows of a branch (None = all)."""

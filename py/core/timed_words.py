@@ -37,17 +37,9 @@ class TimedWords:
     def __post_init__(self):
         object.__setattr__(self, "digest", fingerprint(self.context))
 
-    def masks(self, latent_frames: int, grid_frames: int | None = None, window: tuple[int, ...] | None = None) -> Tensor:
-        """[P, F] masks in [0, 1] over the frames of a network call.
-
-        Args:
-            latent_frames: of the whole video.
-            grid_frames: frames of tokens, where the network joins several latent frames.
-            window: the latent frames of a context window.
-        """
+    def masks(self, latent_frames: int, grid_frames: int | None = None) -> Tensor:
+        """[P, F] masks in [0, 1] over the latent frames of a video, or over frames of tokens that join several."""
         masks = self.tempo.masks(Clip(latent_frames, self.compression))
-        if window is not None:
-            return masks[:, list(window)]
         return masks if grid_frames in (None, latent_frames) else adaptive_avg_pool1d(masks, grid_frames)
 
     def check(self, latent_frames: int) -> None:

@@ -16,8 +16,8 @@ from .latent import Iteration
 class Record:
     """The measurements of one attention call or block output for one batch row.
 
-    `values` holds float32 arrays by name; what is measured per head has the heads first. `frames` are the latent frames
-    of a context window, or None.
+    `values` holds float32 arrays by name; what is measured per head has the heads first. `frames` are the frames
+    of tokens of a context window among those of the whole video, or None.
     """
 
     step: Step

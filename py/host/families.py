@@ -44,10 +44,11 @@ class BlockSites:
 
 @dataclass(frozen=True)
 class ContextWindow:
-    """The latent frames that one network call sees, of so many."""
+    """The places along an axis of the latent that one network call sees, of so many."""
 
-    frames: tuple[int, ...]
-    total_frames: int
+    places: tuple[int, ...]
+    total: int
+    axis: int
 
 
 def context_window(options: dict) -> ContextWindow | None:
@@ -56,7 +57,7 @@ def context_window(options: dict) -> ContextWindow | None:
     if window is None:
         return None
     anchor = getattr(window, "causal_anchor_index", None)
-    return ContextWindow((*(() if anchor is None else (anchor,)), *window.index_list), window.total_frames)
+    return ContextWindow((*(() if anchor is None else (anchor,)), *window.index_list), window.total_frames, window.dim)
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,16 @@ class Adapter:
     unknown: str = "this token layout is not known"
     beside: Callable[[nn.Module], tuple[nn.Module, ...]] = lambda network: ()
 
+    def passed_through(self, grid: Grid | None) -> str:
+        """Why a network call with this grid, which cannot be described, is passed through."""
+        split = "another node split the batch, so that its rows cannot be told apart"
+        return f"{self.family}: {self.unknown}" if grid is None else split
+
 
 def patches(x: Tensor, sizes: tuple[int, int, int]) -> Grid:
     """The grid of a video latent [B, C, T, H, W] cut into patches of `sizes` (t, h, w); the host pads up to whole ones."""
     frames, height, width = (math.ceil(size / patch) for size, patch in zip(x.shape[-3:], sizes, strict=True))
-    return Grid(frames, height, width, tokens=frames * height * width)
+    return Grid(frames, height, width, tokens=frames * height * width, patch=sizes[0])
 
 
 def is_video(x: Tensor) -> bool:

@@ -23,7 +23,7 @@ from .prefix import Prefixes
 from .tokens import as_it_is
 
 PASS = None
-Describe = Callable[[Grid, int, dict], Forward | None]
+Describe = Callable[[Grid | None, int | None, dict], Forward | None]
 CROSS = ("cross", "control")  # kinds of site whose keys are not the queries' tokens
 
 
@@ -34,7 +34,7 @@ class ForwardScope:
         run: the sampling run that this call belongs to.
         adapter, network: the family's adapter and the network that is about to be called.
         describe: (grid, videos in the batch, transformer options) -> Forward, or None where the batch is not the one that the
-            options speak of; called once the network has its input.
+            options speak of; called once the network has its input. Without a grid, (None, None, options) -> None.
         prefixes: what the first blocks returned in earlier calls of this prediction; None where that is of no use.
     """
 
@@ -43,7 +43,7 @@ class ForwardScope:
         run: Run,
         adapter: Adapter,
         network: nn.Module,
-        describe: Callable[[Grid, int, dict], Forward | None],
+        describe: Describe,
         prefixes: Prefixes | None = None,
     ):
         self.run, self.adapter, self.network, self.describe, self.prefixes = run, adapter, network, describe, prefixes
@@ -72,12 +72,9 @@ class ForwardScope:
         x = args[0] if args else kwargs["x"]
         x = x[0] if isinstance(x, list) else x  # video and audio
         grid = self.adapter.grid(network, x, kwargs)
-        if grid is None:
-            self.run.skip(f"{self.adapter.family}: {self.adapter.unknown}")
-            return None
-        self.forward = self.describe(grid, self.adapter.rows(x, grid), kwargs["transformer_options"])
+        self.forward = self.describe(grid, grid and self.adapter.rows(x, grid), kwargs["transformer_options"])
         if self.forward is None:
-            self.run.skip("another node split the batch, so that its rows cannot be told apart")
+            self.run.skip(self.adapter.passed_through(grid))
             return None
         self.level, self.pipeline = grid, self.run.open(self.forward)
         if self.pipeline is None:
@@ -121,7 +118,7 @@ class ForwardScope:
     @property
     def _prefixes_last(self) -> bool:
         """Can the first blocks of this call be kept? Not for context windows: there would be too many."""
-        return self.prefixes is not None and self.adapter.sequential and self.forward.frames is None
+        return self.prefixes is not None and self.adapter.sequential and not self.forward.windowed
 
     def _keep_prefixes(self, blocks: tuple[BlockSites, ...]) -> None:
         """Keeps what the first blocks return for calls that will be asked for."""

@@ -8,11 +8,14 @@ from comfy.nested_tensor import NestedTensor
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
 from torch import Tensor
 
+from ..core.errors import TemporalAttentionError
 from ..core.events import Branch, Forward, Grid
 from ..core.frame_text import KeyTexts
 from ..core.intervention import Prompting
+from ..core.latent_frames import LatentFrames
 from ..core.run import Run
 from ..core.store import RUNS
+from .conditionings import Conds, branches, refuse_areas_over_time, sides, tell_apart, texts
 from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
@@ -25,6 +28,7 @@ from .progress import Schedule
 from .run_facts import run_facts
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
+TIME = 2  # axis of a video latent
 
 
 def outer_sample(executor, *args, **kwargs):
@@ -39,8 +43,8 @@ def outer_sample(executor, *args, **kwargs):
         return executor(*args, **kwargs)
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
     schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
-    sampling = Sampling(run, adapter, schedule, _branches(guider))
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
+    sampling = Sampling(run, adapter, schedule, video, sides(guider.conds))
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     for i in run.chain:
@@ -68,10 +72,18 @@ def _as_returned(latent: Tensor, shapes: list | None) -> Tensor | NestedTensor:
 
 
 class Sampling:
-    """What every network call of one run needs to know."""
+    """What every network call of one run needs to know.
 
-    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, branches: dict[object, Branch]):
-        self.run, self.adapter, self.schedule, self.branches = run, adapter, schedule, branches
+    Args:
+        run, adapter, schedule: the run.
+        video: shape of the video's latent, [B, C, T, H, W], or [T, C, H, W] where frames are a batch.
+        given: the side of each conditioning by its id, as the guider was given them.
+    """
+
+    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, video: tuple[int, ...], given: dict[object, str]):
+        self.run, self.adapter, self.schedule, self.video = run, adapter, schedule, video
+        self._given = given
+        self.branches: dict[object, Branch] = {}
         self.predicted: set[tuple] = set()
         self.prefixes = Prefixes()
         self.latents: LatentOptimisation | None = None
@@ -84,8 +96,7 @@ class Sampling:
         self.predicted.clear()
         if not self._started:
             self._started = True
-            self.keys = self._collected(executor.class_obj.conds)
-            self.texts = _texts(executor.class_obj.conds)
+            self._start(executor.class_obj.conds)
         if self.latents is not None:
             self.latents.before(x, sigma, model_options)
         try:
@@ -93,7 +104,15 @@ class Sampling:
         finally:
             self.prefixes.clear()
 
-    def _collected(self, conds: dict[str, list[dict]]) -> dict[object, KeyTexts]:
+    def _start(self, conds: Conds) -> None:
+        """Reads the conditionings, which the host has made ready by now. Raises as `refuse_areas_over_time` and `collect`."""
+        if len(self.video) == 5:
+            refuse_areas_over_time(conds, self.video[TIME])
+        tell_apart(conds, self._given)
+        self.branches, self.keys = branches(conds), self._collected(conds)
+        self.texts = texts(conds)
+
+    def _collected(self, conds: Conds) -> dict[object, KeyTexts]:
         """Takes the key prompts of the run out of its conditionings, if anything gives them to their frames."""
         keys = {}
         if any(isinstance(i, Prompting) for i in self.run.chain):
@@ -108,29 +127,31 @@ class Sampling:
         with ForwardScope(self.run, self.adapter, network, self.describe, self.prefixes):
             return executor(*args, **kwargs)
 
-    def describe(self, grid: Grid, batch: int, options: dict) -> Forward | None:
-        """What this network call is, None where its rows are not known: the one place where a scalar leaves the device."""
-        chunks = options["cond_or_uncond"]
-        if batch % len(chunks):
-            return None
-        step = self.schedule.at(float(options["sigmas"][0]))
-        each = batch // len(chunks)
-        asked = options.get(KEY_ASKED)
+    def describe(self, grid: Grid | None, batch: int | None, options: dict) -> Forward | None:
+        """What this network call is, None where its layout or its rows are not known.
+
+        The one place where a scalar leaves the device. Raises TemporalAttentionError where key prompts would get lost.
+        """
+        chunks, asked = options["cond_or_uncond"], options.get(KEY_ASKED)
         ids = options.get("uuids") or [None] * len(chunks)
         if asked is not None:
             ids = [key for key, _ in ids]  # as `as_asked` made them
+        if grid is None or batch % len(chunks):
+            self._refuse_key_prompts(ids, self.adapter.passed_through(grid))
+            return None
+        step = self.schedule.at(float(options["sigmas"][0]))
+        each = batch // len(chunks)
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
-        frames = window.frames if window is not None and len(window.frames) == grid.frames else None
         return Forward(
             step,
             grid,
             branches=tuple(branch for branch in order for _ in range(each)),
             samples=tuple(range(each)) * len(chunks),
-            frames=frames,
+            latents=self._latents(grid, window),
+            windowed=window is not None,
             extra=asked is not None or self._predicted_before(ids, window),
-            whole=grid.frames if frames is None else window.total_frames,
             keys=tuple(self.keys.get(key) for key in ids for _ in range(each)),
             conditionings=tuple(key for key in ids for _ in range(each)),
             texts=self.texts,
@@ -138,24 +159,27 @@ class Sampling:
             memory=self.run.memory,
         )
 
+    def _refuse_key_prompts(self, ids: list, why: str) -> None:
+        """Raises TemporalAttentionError for a call that is passed through: of several key prompts it would read the first."""
+        if any(key in self.keys for key in ids):
+            raise TemporalAttentionError(
+                "one prompt for all frames where network calls are passed through unchanged",
+                f"several key prompts of Video Synopsis Prompt ({why})",
+                "Take out what changes the frames or the batch, such as guides and keyframes, or use a single prompt.",
+            )
+
+    def _latents(self, grid: Grid, window: ContextWindow | None) -> LatentFrames | None:
+        """The latent frames that a call sees: of a context window over time or of the whole video; None if they do not fit."""
+        frames_are_a_batch = len(self.video) == 4
+        if window is not None and window.axis == (0 if frames_are_a_batch else TIME):
+            found = LatentFrames.of(window.places, window.total, grid.patch)
+        else:
+            found = LatentFrames.all(grid.frames if frames_are_a_batch else self.video[TIME], grid.patch)
+        return found if len(found.held) == grid.frames else None
+
     def _predicted_before(self, ids: list, window: ContextWindow | None) -> bool:
         """Did this prediction ask the network about all these conditionings, in this context window, before?"""
         asked = {(key, window) for key in ids if key is not None}
         before = bool(asked) and asked <= self.predicted
         self.predicted |= asked
         return before
-
-
-def _branches(guider) -> dict[object, Branch]:
-    """The guider's conditionings by their id: their position alone is not enough, guiders order them differently."""
-    return {
-        cond["uuid"]: Branch.UNCOND if "negative" in name else Branch.COND
-        for name, conds in guider.conds.items()
-        for cond in conds
-        if "uuid" in cond
-    }
-
-
-def _texts(conds: dict[str, list[dict]]) -> dict[object, Tensor]:
-    """The encoded text of each conditioning that has one, by its id."""
-    return {c["uuid"]: c["cross_attn"] for part in conds.values() for c in part if c.get("cross_attn") is not None}

@@ -35,7 +35,7 @@ class Evaluation:
         notes = [note for call in calls for note in call.notes if note.name == "words"]
         attention = torch.stack([note.value.flatten(3) for note in notes]).mean(0)
         forward = calls[0].forward
-        masks = self._words.masks(self._frames, attention.shape[2], forward.frames).to(attention.device)
+        masks = forward.latents.mean(self._words.masks(self._frames)).to(attention.device)
         losses = tempo_losses(attention, masks)
         total = losses.total(*self._weights)
         self._found.append((tuple(forward.samples[row] for row in notes[0].rows), losses.detached(), total.detach()))

@@ -49,10 +49,9 @@ class VideoSynopsisPrompting(Prompting):
         return cls()
 
     def frame_text(self, forward: Forward, keys: KeyTexts) -> FrameText:
-        """The mixture of each latent frame of this network call, by its place in the whole video (3.4)."""
-        places = keys.placement(forward.whole)
-        frames = forward.frames or range(forward.grid.frames)
-        return FrameText.of([mixture(frame, places, self.transition) for frame in frames])
+        """The mixture of each frame of this network call, by where its latent frames lie in the whole video (3.4)."""
+        places = keys.placement(forward.latents.whole)
+        return FrameText.of([mixture(middle, places, self.transition) for middle in forward.latents.middles])
 
     def mix(self, first: Tensor, second: Tensor, share: float) -> Tensor:
         """Two key prompts [T, C] mixed."""

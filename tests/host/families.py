@@ -15,6 +15,7 @@ import comfy.sample
 import comfy.sd
 import comfy.utils
 import torch
+from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
 from comfy.nested_tensor import NestedTensor
 
 
@@ -74,6 +75,15 @@ def in_process(config: type, sampling: dict | None = None, **sizes):
     model.diffusion_model.load_state_dict(random_weights(model.diffusion_model))
     devices = comfy.model_management.get_torch_device(), comfy.model_management.unet_offload_device()
     return comfy.model_patcher.CoreModelPatcher(model, *devices)
+
+
+def windowed(model, length: int, overlap: int, axis: int = 2):
+    """The MODEL with context windows of so many places along an axis of its latent."""
+    model = model.clone()
+    schedule, fuse = get_matching_context_schedule("standard_static"), get_matching_fuse_method("pyramid")
+    handler = IndexListContextHandler(schedule, fuse, length, context_overlap=overlap, dim=axis)
+    model.model_options["context_handler"] = handler
+    return model
 
 
 def conditioning(tiny: Tiny, seed: int, tokens: int = 7, latent: tuple[int, ...] | None = None) -> list:

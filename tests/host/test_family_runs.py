@@ -36,6 +36,8 @@ def test_four_steps_without_guidance(subject):
     latent, forwards, log = watched(tiny, model, steps=4, cfg=1.0)
     assert {f.branches for f in forwards} == {(COND,)} and {f.step.index for f in forwards} == {0, 1, 2, 3}
     assert len(log) == 4 * attentions_over_the_video(model)
+    latent_frames = tiny.latent[2 if len(tiny.latent) == 5 else 0]
+    assert {f.latents.whole for f in forwards} == {latent_frames} and all(f.frames is None for f in forwards)
     assert torch.isfinite(latent).all() and not torch.equal(latent, sample(tiny, model, steps=4, cfg=1.0))
 
 

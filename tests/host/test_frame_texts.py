@@ -10,17 +10,19 @@ from unittest.mock import patch
 import comfy.sample
 import pytest
 import torch
-from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
 from compare import relative
-from families import conditioning, sample, tiny_networks
+from families import conditioning, sample, tiny_networks, windowed
 from interventions import Watcher
 from reference_edits import dense, measure, over_heads
 from reference_families import FAMILIES, Video
+from test_runs import split_batch
 
 from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.frame_text import KeyMark
 from pack.py.core.intervention import Intervention, Where
+from pack.py.core.key_places import Placement
+from pack.py.core.key_prompts import parse_key_prompts
 from pack.py.host.attach import attach
 from pack.py.host.families import blocks_of, network_of
 from pack.py.host.key_texts import KEY
@@ -183,7 +185,7 @@ def test_the_node_refuses_models_whose_frames_cannot_read_texts_of_their_own(nam
 
 
 def weigh_by_frame(network, name, length):
-    """Patches the network's attention: a dense bias weighs two texts of this length, frame f by f / (frames - 1)."""
+    """Patches the network's attention: a dense bias weighs two texts of this length, latent frame f by f / (frames - 1)."""
     family = FAMILIES[type(network).__name__]
     modules = {importlib.import_module(family.module), importlib.import_module(type(network).__module__)}
     video = Video(family.after(network))
@@ -197,7 +199,9 @@ def weigh_by_frame(network, name, length):
             reference = video.spatial if name == "hunyuan_video_reference" else 0
             start = span.stop if name == "mochi" else span.start - reference - texts
             bias[:, start : start + texts] = math.log(0.5)
-            second = torch.linspace(0, 1, video.frames).repeat_interleave(video.spatial)[:, None]
+            joined = 2 if name == "cogvideox_1.5" else 1
+            share = torch.linspace(0, 1, joined * video.frames).unflatten(0, (-1, joined)).mean(1)
+            second = share.repeat_interleave(video.spatial)[:, None]
             bias[span, start : start + length] = torch.log(1 - second)
             bias[span, start + length : start + texts] = torch.log(second)
         one, other = slice(start, start + length), slice(start + length, start + texts)
@@ -267,22 +271,47 @@ def test_two_samples_read_the_same_texts(tiny, model):
     assert relative(sampled(noise), torch.cat([sampled(noise[:1]), sampled(noise[1:])])) <= 1e-5
 
 
+def plans(log):
+    """The forward of each call with key prompts, and what each of its frames reads."""
+    rows = ((forward, next(row.plan for row in forward.text.rows if row)) for _, forward, *_ in log if any(forward.keys))
+    return [(forward, [plan.mixtures[n] for n in plan.of_frame]) for forward, plan in rows]
+
+
+def test_places_are_in_latent_frames_where_the_network_joins_them():
+    """85 video frames are 22 latent frames, of which CogVideoX 1.5 makes 11 frames of tokens; a key prompt lies in the middle."""
+    tiny, latent, log = NETWORKS["cogvideox_1.5"], (1, 16, 22, 4, 4), []
+    placement = Placement(parse_key_prompts("f0: a\nf40: b\nf84: c"), 4, 16.0)
+    vsp = attach(tiny.load(), VideoSynopsisPrompting(transition=0.0), Watcher(log=log))
+    sample(tiny, vsp, steps=1, cfg=1.0, latent=latent, positive=synopsis(tiny, [1, 3, 5], latent=latent, placement=placement))
+    [read] = map(list, {tuple(read) for _, read in plans(log)})
+    places = placement(22)
+    assert places[0] == 0 and 10 < places[1] < 11 and places[2] == 21
+    assert read == [mixture(2 * frame + 0.5, places, 0.0) for frame in range(11)]
+    assert [each.first for each in read] == [0] * 3 + [1] * 5 + [2] * 3
+
+
+@pytest.mark.parametrize(("length", "overlap"), [(8, 2), (7, 2), (6, 3)])
+def test_a_context_window_of_joined_frames_reads_what_it_reads_in_the_whole_video(length, overlap):
+    """Windows that begin within a patch of the whole video join other frames than it does."""
+    tiny, latent, log = NETWORKS["cogvideox_1.5"], (1, 16, 22, 4, 4), []
+    vsp = windowed(attach(tiny.load(), VideoSynopsisPrompting(transition=1.0), Watcher(log=log)), length, overlap)
+    sample(tiny, vsp, steps=1, cfg=1.0, latent=latent, positive=synopsis(tiny, [1, 3], latent=latent))
+    found = plans(log)
+    assert {frame for forward, _ in found for held in forward.latents.held for frame in held} == set(range(22))
+    for forward, read in found:
+        assert len(read) == forward.grid.frames == len(forward.frames) and forward.whole == 11
+        assert read == [mixture(sum(held) / len(held), (0.0, 21.0), 1.0) for held in forward.latents.held]
+
+
 def test_a_context_window_reads_what_its_frames_read_in_the_whole_video(tiny, model):
-    windowed = IndexListContextHandler(
-        get_matching_context_schedule("standard_static"), get_matching_fuse_method("pyramid"), 4, context_overlap=2, dim=2
-    )
-    windowed_model = model.clone()
-    windowed_model.model_options["context_handler"] = windowed
     log = []
-    patched = attach(windowed_model, VideoSynopsisPrompting(transition=1.0), Watcher(log=log))
+    patched = attach(windowed(model, 4, 2), VideoSynopsisPrompting(transition=1.0), Watcher(log=log))
     positive = synopsis(tiny, [1, 5], latent=(1, 16, 9, 8, 8))
     sample(tiny, patched, steps=1, latent=(1, 16, 9, 8, 8), positive=positive)
-    forwards = [forward for _, forward, *_ in log if forward.keys[-1] or forward.keys[0]]
-    assert len({forward.frames for forward in forwards}) > 1
-    for forward in forwards:
-        plan = next(row.plan for row in forward.text.rows if row)
-        expected = [mixture(frame, (0.0, 8.0), 1.0) for frame in forward.frames]
-        assert [plan.mixtures[n] for n in plan.of_frame] == expected and forward.whole == 9
+    found = plans(log)
+    assert len({forward.frames for forward, _ in found}) > 1
+    for forward, read in found:
+        assert read == [mixture(frame, (0.0, 8.0), 1.0) for frame in forward.frames] and forward.whole == 9
 
 
 def test_a_model_without_the_node_still_samples(tiny, model):
@@ -294,6 +323,33 @@ def test_a_synopsis_that_was_taken_apart_is_refused(tiny, model):
     vsp = attach(model, VideoSynopsisPrompting())
     with pytest.raises(TemporalAttentionError, match="some are missing"):
         sample(tiny, vsp, positive=synopsis(tiny, [1, 5, 6])[:2])
+
+
+def guided(tiny, conds):
+    """Conditionings as they are where the last latent frame of LTX is a guide."""
+    coordinates = torch.zeros(1, 3, tiny.latent[3] * tiny.latent[4], 2)
+    coordinates[..., 1] = 1
+    return [[text, {**options, "keyframe_idxs": coordinates}] for text, options in conds]
+
+
+def test_key_prompts_are_refused_where_guides_take_tokens_out_of_the_video(caplog):
+    """A run with a single prompt is passed through there, and says so."""
+    tiny = NETWORKS["ltxv"]
+    model, mask = tiny.load(), torch.ones(1, 1, tiny.latent[2], 1, 1)
+    one, several = (guided(tiny, synopsis(tiny, seeds)) for seeds in ([1], [1, 5]))
+    given = {"steps": 1, "cfg": 1.0, "noise_mask": mask}
+    plain = sample(tiny, model, positive=one, **given)
+    assert torch.equal(sample(tiny, attach(model, VideoSynopsisPrompting()), positive=one, **given), plain)
+    assert "guides or keyframes" in caplog.text
+    with pytest.raises(TemporalAttentionError, match="one prompt for all frames"):
+        sample(tiny, attach(model, VideoSynopsisPrompting()), positive=several, **given)
+
+
+def test_key_prompts_are_refused_where_another_node_splits_the_batch(tiny, model):
+    split = model.clone()
+    split.set_model_unet_function_wrapper(split_batch)
+    with pytest.raises(TemporalAttentionError, match="split the batch"):
+        sample(tiny, attach(split, VideoSynopsisPrompting()), steps=1, positive=synopsis(tiny, [1, 5]))
 
 
 def test_of_several_nodes_on_a_model_the_last_decides(tiny, model):

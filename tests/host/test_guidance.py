@@ -2,15 +2,15 @@
 
 import copy
 from contextlib import ExitStack
+from unittest.mock import patch
 
 import comfy.samplers
 import pytest
 import tempo
 import torch
-from comfy.context_windows import IndexListContextHandler, get_matching_context_schedule, get_matching_fuse_method
 from comfy_extras.nodes_easycache import EasyCacheNode
 from compare import relative
-from families import conditioning, sample, tiny_networks
+from families import conditioning, sample, tiny_networks, windowed
 from interventions import BlockShift, QueryGain
 
 from pack.py.core.ballot import Ballot
@@ -282,10 +282,20 @@ def test_bad_settings_are_refused(settings):
 
 def test_with_context_windows_every_extra_prediction_runs_the_whole_network_and_the_log_says_so(tiny, model, caplog):
     caplog.set_level("INFO", logger="temporal_attention")
-    windowed, latent = model.clone(), (1, 16, 8, 8, 8)
-    windowed.model_options["context_handler"] = IndexListContextHandler(
-        get_matching_context_schedule("standard_static"), get_matching_fuse_method("pyramid"), 4, context_overlap=2, dim=2
-    )
-    guided = sample(tiny, attach(windowed, EntropyGuidance(block=1)), latent=latent, steps=2)
-    assert not torch.equal(guided, sample(tiny, windowed, latent=latent, steps=2))
+    in_windows, latent = windowed(model, 4, 2), (1, 16, 8, 8, 8)
+    guided = sample(tiny, attach(in_windows, EntropyGuidance(block=1)), latent=latent, steps=2)
+    assert not torch.equal(guided, sample(tiny, in_windows, latent=latent, steps=2))
     assert "ran the whole network" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "latent", "length", "axis"),
+    [("cogvideox_1.5", (1, 16, 22, 4, 4), 8, 2), ("wan_t2v", (1, 16, 3, 8, 16), 8, 4), ("wan_t2v", (1, 16, 3, 8, 16), 7, 4)],
+    ids=["joined frames", "columns", "columns of one size"],
+)
+def test_no_window_goes_on_from_the_blocks_of_another(name, latent, length, axis):
+    tiny = tiny_networks()[name]
+    guided = windowed(attach(tiny.load(), EntropyGuidance(block=1, scale=2.0)), length, 2, axis)
+    shared = sample(tiny, guided, latent=latent, steps=1)
+    with patch.object(Prefixes, "resume", lambda *_: False):
+        assert torch.equal(sample(tiny, guided, latent=latent, steps=1), shared)

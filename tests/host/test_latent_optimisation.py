@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from families import conditioning, sample, tiny_networks
+from families import conditioning, sample, tiny_networks, windowed
 from gradients import in_a_run
 from tempo import RATE, control, longer, run, words
 from test_gradient_cleanup import state
@@ -248,14 +248,22 @@ def test_a_schedule_of_two_phrases(tiny, model):
 
 
 def test_context_windows(tiny, model):
-    import comfy.context_windows as windows
+    assert torch.isfinite(run(tiny, windowed(control(tiny, model), 4, 2), frames=6)).all()
 
-    patched = control(tiny, model)
-    patched.model_options["context_handler"] = windows.IndexListContextHandler(
-        context_schedule=windows.get_matching_context_schedule("standard_static"),
-        fuse_method=windows.get_matching_fuse_method("pyramid"), context_length=4, context_overlap=2, dim=2,
-    )  # fmt: skip
-    assert torch.isfinite(run(tiny, patched, frames=6)).all()
+
+def test_a_context_window_of_joined_frames_gets_its_own_part_of_the_schedule(monkeypatch):
+    """CogVideoX 1.5 makes one frame of tokens of two latent frames; a window after the first begins with an anchor frame."""
+    from pack.py.techniques import tempo_evaluation
+
+    tiny, seen = NETWORKS["cogvideox_1.5"], []
+    losses = tempo_evaluation.tempo_losses
+    monkeypatch.setattr(tempo_evaluation, "tempo_losses", lambda maps, masks: seen.append(masks) or losses(maps, masks))
+    latent = (1, 16, 14, 4, 4)
+    patched = windowed(control(tiny, tiny.load(), iterations=1, latent=latent), 8, 2)
+    sample(tiny, patched, steps=1, cfg=1.0, latent=latent)
+    (mask,) = words(tiny, latent=latent).masks(14)
+    wanted = [mask[:8].unflatten(0, (-1, 2)).mean(1), torch.cat([mask[5:13].unflatten(0, (-1, 2)).mean(1), mask[13:14]])]
+    assert [masks[0].tolist() for masks in seen] == [each.tolist() for each in wanted]
 
 
 def test_gradients_that_are_not_finite_keep_the_last_good_latent(monkeypatch, tiny, model, caplog):

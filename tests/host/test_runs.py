@@ -3,12 +3,11 @@
 import gc
 from dataclasses import replace
 
-import comfy.context_windows
 import comfy.sample
 import comfy.samplers
 import pytest
 import torch
-from families import conditioning, sample, tiny_networks
+from families import conditioning, sample, tiny_networks, windowed
 from interventions import QueryGain, Watcher
 
 from pack.py.core.events import Branch
@@ -115,19 +114,18 @@ def test_a_still_passes_through_and_says_so(tiny, model, caplog):
 
 
 def test_context_windows_are_separate_forwards_with_their_own_frames(tiny, model):
-    windowed = model.clone()
-    windowed.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
-        context_schedule=comfy.context_windows.get_matching_context_schedule("standard_static"),
-        fuse_method=comfy.context_windows.get_matching_fuse_method("pyramid"),
-        context_length=4,
-        context_overlap=2,
-        dim=2,
-    )
-    latent, forwards = watched(tiny, windowed, STH, latent=(1, 16, 8, 8, 8), steps=2)
+    latent, forwards = watched(tiny, windowed(model, 4, 2), STH, latent=(1, 16, 8, 8, 8), steps=2)
     assert torch.isfinite(latent).all()
     assert forwards[0].frames == (0, 1, 2, 3)
     assert all(len(f.frames) == f.grid.frames for f in forwards)
-    assert set().union(*(f.frames for f in forwards)) == set(range(8))
+    assert set().union(*(f.frames for f in forwards)) == set(range(8)) and all(f.windowed for f in forwards)
+
+
+@pytest.mark.parametrize("frames", [3, 8])
+def test_context_windows_in_the_picture_see_all_frames(tiny, model, frames):
+    """Windows of eight columns, on eight frames too."""
+    _, forwards = watched(tiny, windowed(model, 8, 2, axis=4), STH, latent=(1, 16, frames, 8, 16), steps=1)
+    assert len(forwards) > 1 and all(f.windowed and f.frames is None and f.whole == frames for f in forwards)
 
 
 def test_skipped_forwards_of_a_cache_are_no_error(tiny, model):

@@ -11,6 +11,7 @@ from events import forward
 
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch, CallNotes, Note, Site, Step
+from pack.py.core.latent_frames import LatentFrames
 from pack.py.core.noise import NoiseDistribution, NursingIteration
 from pack.py.core.trace import Trace, to_records
 from pack.py.maths.frame_covariance import correlated, covariance, divergence, least_beta
@@ -193,10 +194,11 @@ STEP = Step(0, 1, 0.9, 0.2, 0.9)
 
 
 def calls_of(matrices, frames=None):
-    """A network call whose attentions have these matrices [rows, H, F, F]."""
+    """A network call whose attentions have these matrices [rows, H, F, F]; its frames are these of six, or all."""
     rows = tuple(range(len(matrices[0])))
     fwd = forward((Branch.COND,) * len(rows), frames=matrices[0].shape[-1])
-    fwd = fwd.__class__(STEP, fwd.grid, fwd.branches, rows, frames)
+    latents = None if frames is None else LatentFrames.of(frames, whole=6)
+    fwd = fwd.__class__(STEP, fwd.grid, fwd.branches, rows, latents)
     return [CallNotes(Site(i, len(matrices), "self"), fwd, [Note(BY_HEAD, rows, m)]) for i, m in enumerate(matrices)]
 
 

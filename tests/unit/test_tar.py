@@ -14,6 +14,7 @@ from reference import double
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Grid, Site
 from pack.py.core.intervention import Window
+from pack.py.core.latent_frames import LatentFrames
 from pack.py.core.low_rank import with_biases
 from pack.py.core.similarity import FrameSimilarity
 from pack.py.maths import row_max
@@ -128,8 +129,8 @@ def test_an_endless_sigma_changes_nothing(site):
 
 @pytest.mark.parametrize("window", [(0, 6, 7, 8, 9), (8, 9, 0, 1, 2)])
 def test_in_a_context_window_the_real_distances_count(window):
-    call = call_of(site=TEMPORAL, frames=5, whole=10)
-    windowed = replace(call.forward, frames=window)
+    call = call_of(site=TEMPORAL, frames=5)
+    windowed = replace(call.forward, latents=LatentFrames.of(window, whole=10))
     tar = TemporalAttentionRegularization(strength=1.0, sigma=2.0, sigma_unit="latent frames")
     assert_allclose(tar.matrix(5, window), eq_2(10, 2.0)[np.ix_(window, window)])
     inside, whole = (added(call.edit(forward=f), tar) for f in (windowed, call.forward))

@@ -128,7 +128,6 @@ def test_what_acts():
 def test_masks_of_windows_and_of_joined_latent_frames():
     cat = words("cat: 0=0, 9=1")
     assert cat.masks(5).tolist() == [[0, 0, 0, 1, 1]]
-    assert cat.masks(5, 3, (0, 3, 4)).tolist() == [[0, 1, 1]]
     assert cat.masks(6, 3).tolist() == [[0, 0.5, 1]]
 
 

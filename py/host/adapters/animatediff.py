@@ -92,7 +92,7 @@ def window(options: dict) -> ContextWindow | None:
     published = options.get("ad_params", {})
     if published.get("sub_idxs") is None:
         return context_window(options)
-    return ContextWindow(tuple(published["sub_idxs"]), published["full_length"])
+    return ContextWindow(tuple(published["sub_idxs"]), published["full_length"], axis=0)
 
 
 ADAPTER = Adapter(

@@ -29,4 +29,5 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
 
 
 LEFT_ALONE = "audio; all of a run with guides or keyframes"
-ADAPTER = Adapter("LTX", frozenset({"LTXVModel", "LTXAVModel"}), blocks, grid, left_alone=LEFT_ALONE)
+UNKNOWN = "guides or keyframes take tokens out of the video"
+ADAPTER = Adapter("LTX", frozenset({"LTXVModel", "LTXAVModel"}), blocks, grid, left_alone=LEFT_ALONE, unknown=UNKNOWN)
