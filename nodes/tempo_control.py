@@ -55,12 +55,15 @@ class TempoControlNode(io.ComfyNode):
                 *shared.window_inputs(0.2, " Later steps no longer decide what is seen when."),
                 shared.blocks_input(),
                 shared.keep_attention_input(),
-                io.Boolean.Input(
-                    "keep_mean",
-                    default=True,
+                io.Float.Input(
+                    "wanted_mass",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
                     advanced=True,
-                    tooltip="Updates leave the mean of each channel in each latent frame as it is: more things keep their "
-                    "shapes. Off is the paper's way.",
+                    tooltip="How much lambda_magnitude also asks for more attention where a phrase is wanted. Raise it when a "
+                    "thing does not come; it then grows, comes twice or loses its shape. 1 is the paper's way.",
                 ),
             ],
             outputs=[
@@ -76,7 +79,7 @@ class TempoControlNode(io.ComfyNode):
     @classmethod
     def execute(
         cls, model, clip, tempo, prompt, learning_rate, iterations, stop_correlation, stop_ratio, lambda_magnitude,
-        lambda_entropy, start_percent, end_percent, blocks, keep_attention, keep_mean,
+        lambda_entropy, start_percent, end_percent, blocks, keep_attention, wanted_mass,
     ) -> io.NodeOutput:  # fmt: skip
         """Finds the phrases in the prompt and attaches the technique, and a recorder, to a clone of the model."""
         where = Where(KINDS, shared.numbers(blocks, "block numbers"))
@@ -88,9 +91,9 @@ class TempoControlNode(io.ComfyNode):
             iterations=iterations,
             mass_weight=lambda_magnitude,
             entropy_weight=lambda_entropy,
+            wanted_mass=wanted_mass,
             stop_correlation=stop_correlation,
             stop_ratio=stop_ratio or None,
-            keep_mean=keep_mean,
             keep_attention=keep_attention,
             window=Window(start_percent, end_percent),
             where=where,
@@ -147,8 +150,8 @@ def _loss_inputs() -> list[io.Input]:
         io.Float.Input(
             "lambda_magnitude",
             default=MASS_WEIGHT,
-            tooltip="Lambda 1: more attention where a phrase is wanted, less elsewhere. Raise it when the thing is there "
-            "throughout (sound: 1); it costs quality.",
+            tooltip="Lambda 1: less attention where a phrase is not wanted (and more where it is, see wanted_mass). Raise it "
+            "when the thing is there throughout (sound: 1); it costs quality.",
             **common,
         ),
         io.Float.Input(

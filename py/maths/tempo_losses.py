@@ -25,7 +25,7 @@ class TempoLosses:
 
     Args:
         correlation: [B, P] Pearson correlation of mask and signal without the first latent frame; 0 for a constant mask.
-        magnitude: [B, P] mean mass of the inactive frames minus that of the active ones, at S = 1560.
+        magnitude: [B, P] mean mass of the inactive frames minus `wanted_mass` times that of the active ones, at S = 1560.
         entropy: [B, P] mean entropy of the active frames' maps in nats, at S = 1560.
         mass_ratio: [B, P] mean mass of the inactive frames over that of the active ones.
         timed: [P] bool, whether the mask changes after the first latent frame, so that it has a correlation.
@@ -59,9 +59,10 @@ class TempoLosses:
         return enough.all(-1) & judged.any()
 
 
-def tempo_losses(attention: Tensor, masks: Tensor) -> TempoLosses:
+def tempo_losses(attention: Tensor, masks: Tensor, wanted_mass: float = 1.0) -> TempoLosses:
     """Attention [B, P, F, S] of P phrases in F latent frames of S > 1 tokens, masks [P, F] in [0, 1] on its device -> losses.
 
+    `wanted_mass` is for phrases that have inactive frames too; 1, as all others have it, is the paper's.
     In float32, or float64 if the attention is; differentiable in the attention; nothing waits for the device.
     """
     attention = attention.to(torch.promote_types(attention.dtype, torch.float32))
@@ -69,13 +70,15 @@ def tempo_losses(attention: Tensor, masks: Tensor) -> TempoLosses:
     masks, tokens = masks.to(attention.dtype), attention.shape[-1]
     mass = attention.sum(-1)
     mass_inactive, mass_active = _mean_over(mass, inactive), _mean_over(mass, active)
+    contrasted = active.any(-1) & inactive.any(-1)
+    share = torch.where(contrasted, wanted_mass, 1.0)
     return TempoLosses(
         correlation=_correlation(frame_signal(attention), masks),
-        magnitude=(mass_inactive - mass_active) * (TUNED_TOKENS / tokens),
+        magnitude=(mass_inactive - share * mass_active) * (TUNED_TOKENS / tokens),
         entropy=_mean_over(_map_entropy(attention), active) * (math.log(TUNED_TOKENS) / math.log(tokens)),
         mass_ratio=mass_inactive / (mass_active + TINY),
         timed=_changes(masks),
-        contrasted=active.any(-1) & inactive.any(-1),
+        contrasted=contrasted,
     )
 
 

@@ -39,10 +39,10 @@ class TempoControl(Intervention):
         iterations: at most so many updates a step; 0 is neutral.
         mass_weight: lambda 1.
         entropy_weight: lambda 2.
+        wanted_mass: how much of L_mag asks for more attention in the wanted frames, beside less in the others; 1 is the paper's.
+            Attention has no upper end there: things grow or come twice, and L_corr brings them without it.
         stop_correlation: a sample has enough for this step once every phrase reaches it,
         stop_ratio: and the attention of its unwanted frames falls to this share of that of the wanted ones (None: as the paper).
-        keep_mean: take back what an update does to the mean of a channel in a latent frame (ours). AdamW moves all values equally
-            far, while the means of noise are small: where they are shifted, things lose their shapes.
         keep_attention: keep attention outputs between forward and backward: faster, more memory.
     """
 
@@ -51,16 +51,16 @@ class TempoControl(Intervention):
     iterations: int = 10
     mass_weight: float = MASS_WEIGHT
     entropy_weight: float = ENTROPY_WEIGHT
+    wanted_mass: float = 0.0
     stop_correlation: float = 0.9
     stop_ratio: float | None = 0.6
-    keep_mean: bool = True
     keep_attention: bool = False
     window: Window = field(default_factory=lambda: Window(0.0, 0.2))
     where: Where = field(default_factory=lambda: Where(KINDS))
     branch: Branch | None = Branch.COND
 
     def __post_init__(self):
-        for name in ("lr", "iterations", "mass_weight", "entropy_weight", "stop_correlation"):
+        for name in ("lr", "iterations", "mass_weight", "entropy_weight", "wanted_mass", "stop_correlation"):
             finite(name, getattr(self, name))
         if self.lr < 0 or self.iterations < 0:
             raise TemporalAttentionError(
@@ -88,8 +88,7 @@ class TempoControl(Intervention):
         tap = WordRecorder(words=self.words, where=self.where)
         latent.announce(tap, self.keep_attention)
         with torch.inference_mode(False):
-            kept = latent.video[1:] if self.keep_mean else None
-            samples = [_Sample(row.clone().float(), rate, kept) for row in latent.x.split(1)]
+            samples = [_Sample(row.clone().float(), rate) for row in latent.x.split(1)]
             for number in range(1, self.iterations + 1):
                 running = tuple(sample.running for sample in samples)
                 if not any(running):
@@ -101,7 +100,8 @@ class TempoControl(Intervention):
 
     def _evaluate(self, latent: LatentStep, samples: list[_Sample], tap: WordRecorder) -> Evaluation:
         """One evaluation of all samples, and an update of those that need one."""
-        found = Evaluation(self.words, latent.video[2], len(samples), self.mass_weight, self.entropy_weight)
+        weights = self.mass_weight, self.entropy_weight
+        found = Evaluation(self.words, latent.video[2], len(samples), weights, self.wanted_mass)
         x = torch.cat([sample.x for sample in samples])
         gradient = latent.gradient(x, tap, found.loss, self.words.context, self.keep_attention)
         enough = found.satisfied(self.stop_correlation, self.stop_ratio)
@@ -119,17 +119,13 @@ class TempoControl(Intervention):
 
 
 class _Sample:
-    """The latent of one sample on its way: AdamW with PyTorch's defaults, new for every sampling step.
+    """The latent of one sample on its way: AdamW with PyTorch's defaults, new for every sampling step."""
 
-    `video` [C, T, H, W]: the part of x, from its first value on, whose means over H and W stay what they are; None: no part.
-    """
-
-    def __init__(self, x: Tensor, rate: float, video: tuple[int, ...] | None):
+    def __init__(self, x: Tensor, rate: float):
         self.x, self.running = x, True
         self._good = x
         self._parameter = x.clone().requires_grad_()
         self._optimiser = torch.optim.AdamW([self._parameter], lr=rate)
-        self._video = video
 
     def advance(self, gradient: Tensor, enough: bool) -> None:
         """Stops where the sample has enough, else takes one update."""
@@ -139,14 +135,7 @@ class _Sample:
             return
         self._parameter.grad = gradient
         self._optimiser.step()
-        if self._video:
-            moved, before = self._of_video(self._parameter.detach()), self._of_video(self.x)
-            moved += (before - moved).mean((2, 3), keepdim=True)
         self.x = self._parameter.detach().clone()
-
-    def _of_video(self, x: Tensor) -> Tensor:
-        """A view of the video's values; audio, where the host packs it with the video, comes after them."""
-        return x.view(-1)[: math.prod(self._video)].view(self._video)
 
     def go_back(self) -> None:
         """Stops at the last latent that had a finite gradient."""

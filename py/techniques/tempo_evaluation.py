@@ -22,12 +22,15 @@ class Evaluation:
         words: the phrases and their masks.
         latent_frames: of the whole video.
         samples: how many there are in the batch.
-        mass_weight, entropy_weight: lambda 1 and 2.
+        weights: lambda 1 and 2.
+        wanted_mass: as `tempo_losses` has it.
     """
 
-    def __init__(self, words: TimedWords, latent_frames: int, samples: int, mass_weight: float, entropy_weight: float):
+    def __init__(
+        self, words: TimedWords, latent_frames: int, samples: int, weights: tuple[float, float], wanted_mass: float
+    ):  # fmt: skip
         self._words, self._frames, self._samples = words, latent_frames, samples
-        self._weights = mass_weight, entropy_weight
+        self._weights, self._wanted_mass = weights, wanted_mass
         self._found: list[tuple[tuple[int, ...], TempoLosses, Tensor]] = []
 
     def loss(self, calls: list[CallNotes]) -> Tensor:
@@ -36,7 +39,7 @@ class Evaluation:
         attention = torch.stack([note.value.flatten(3) for note in notes]).mean(0)
         forward = calls[0].forward
         masks = forward.latents.mean(self._words.masks(self._frames)).to(attention.device)
-        losses = tempo_losses(attention, masks)
+        losses = tempo_losses(attention, masks, self._wanted_mass)
         total = losses.total(*self._weights)
         self._found.append((tuple(forward.samples[row] for row in notes[0].rows), losses.detached(), total.detach()))
         return total.sum()

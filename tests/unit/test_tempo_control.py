@@ -55,8 +55,7 @@ class Toy:
 
 
 def optimise(toy, **settings):
-    """By default all that the toy's attention asks for: it reads nothing but the means."""
-    settings = {"words": words(), "lr": 0.05 / SCALE, "stop_correlation": 1.0, "stop_ratio": None, "keep_mean": False} | settings
+    settings = {"words": words(), "lr": 0.05 / SCALE, "stop_correlation": 1.0, "stop_ratio": None} | settings
     return TempoControl(**settings).latent(toy.step())
 
 
@@ -215,26 +214,3 @@ def test_only_rows_of_the_prompt_are_recorded():
     assert note.rows == (3, 4) and torch.equal(note.value.flatten(-2), word_maps(call, ((1,),))[3:])
     others = replace(fwd, conditionings=("b",) * 5, memory={})
     assert not recorder.concerns(others)
-
-
-@pytest.mark.parametrize("audio", [0, 7])
-def test_means_of_channels_in_frames_are_kept(audio):
-    """Whatever follows the video's values in a packed latent moves freely."""
-
-    class Packed(Toy):
-        def step(self):
-            x = torch.cat([self.x.flatten(1), torch.ones(len(self.x), audio)], 1)[:, None] if audio else self.x
-            return LatentStep(STEP, x, (len(x), *VIDEO[1:]), self.packed, self.iterations.append, lambda *_: None)
-
-        def packed(self, x, *rest):
-            values = self.x[0].numel()
-            gradient = self.gradient(x.flatten(1)[:, :values].view(self.x.shape), *rest).flatten(1)
-            return torch.cat([gradient, torch.ones(len(x), audio)], 1).view(x.shape)
-
-    toy = Packed()
-    out = optimise(toy, keep_mean=True)
-    video = out.flatten(1)[:, : toy.x[0].numel()].view(toy.x.shape)
-    assert torch.allclose(video.mean((3, 4)), toy.x.mean((3, 4)), atol=1e-5)
-    assert (video - toy.x).abs().max() > 0.01
-    assert (out.flatten(1)[:, toy.x[0].numel() :] < 0.6).all()
-    assert not torch.allclose(optimise(Toy()).mean((3, 4)), toy.x.mean((3, 4)), atol=1e-2)

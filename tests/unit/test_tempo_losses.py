@@ -8,18 +8,20 @@ import torch
 from pack.py.maths.tempo_losses import frame_signal, tempo_losses
 
 
-def naive_losses(attention, masks):
+def naive_losses(attention, masks, wanted_mass=1.0):
     """{name: [B][P]} by loops over nested lists, from the definitions."""
     limit = float(torch.tensor(0.7, dtype=masks.dtype))
     found = {"correlation": [], "magnitude": [], "entropy": [], "mass_ratio": []}
     for sample in attention.double().tolist():
-        rows = [naive_phrase(frames, mask, limit) for frames, mask in zip(sample, masks.double().tolist(), strict=True)]
+        rows = [
+            naive_phrase(frames, mask, limit, wanted_mass) for frames, mask in zip(sample, masks.double().tolist(), strict=True)
+        ]
         for name, values in found.items():
             values.append([row[name] for row in rows])
     return found
 
 
-def naive_phrase(frames, mask, limit):
+def naive_phrase(frames, mask, limit, wanted_mass):
     tokens = len(frames[0])
     means = [sum(frame) / tokens for frame in frames]
     low, high = min(means), max(means)
@@ -39,7 +41,7 @@ def naive_phrase(frames, mask, limit):
     entropy = sum(entropies) / len(entropies) if entropies else 0.0
     return {
         "correlation": 0.0 if max(m) == min(m) else correlation,
-        "magnitude": (mass_i - mass_a) * 1560 / tokens,
+        "magnitude": (mass_i - (wanted_mass if inactive and active else 1.0) * mass_a) * 1560 / tokens,
         "entropy": entropy * math.log(1560) / math.log(tokens),
         "mass_ratio": mass_i / mass_a if mass_a else None,
     }
@@ -60,9 +62,10 @@ def some(seed, dtype=torch.float64):
 
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("dtype,atol", [(torch.float64, 1e-7), (torch.float32, 2e-4)])
-def test_against_loops(seed, dtype, atol):
+@pytest.mark.parametrize("wanted_mass", [1.0, 0.25, 0.0])
+def test_against_loops(seed, dtype, atol, wanted_mass):
     attention, masks = some(seed, dtype)
-    found, expected = tempo_losses(attention, masks), naive_losses(attention, masks)
+    found, expected = tempo_losses(attention, masks, wanted_mass), naive_losses(attention, masks, wanted_mass)
     for name, rows in expected.items():
         for own, row in zip(getattr(found, name).tolist(), rows, strict=True):
             for value, wanted in zip(own, row, strict=True):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
-from pack.py.demo.measure import measure
+from pack.py.demo.measure import COLOURED, chroma_of, measure
+
+SMALL = 20  # coloured pixels; a smaller region is no thing
 
 
 def colours_by_frame(video: Tensor, colours: tuple[str, ...]) -> dict[str, Tensor]:
@@ -41,3 +45,13 @@ def path_length(path: Tensor) -> float:
     """The way in pixels along the path, over all neighbouring frames with a thing; NaN for fewer than two frames with one."""
     steps = (path[1:] - path[:-1]).norm(dim=-1)
     return float(steps.nansum()) if steps.isfinite().any() else float("nan")
+
+
+def twice(video: Tensor) -> Tensor:
+    """[F] bool: frames with more than one thing, by coloured regions that do not touch."""
+    return torch.tensor([_regions(frame > COLOURED) > 1 for frame in chroma_of(video).numpy()])
+
+
+def _regions(coloured: np.ndarray) -> int:
+    labels, _ = ndimage.label(coloured)
+    return int((np.bincount(labels.ravel())[1:] >= SMALL).sum())
