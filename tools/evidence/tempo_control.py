@@ -29,7 +29,8 @@ LEFT_OUT = {
     "no L_ent": {"entropy_weight": 0.0},
 }
 HEADER = [
-    "setting", "timing", "there where wanted", "where not wanted", "comes twice", "shape right", "its change", "colour right", "CPU s",
+    "setting", "timing", "there where wanted", "where not wanted", "comes twice", "shape right", "its change", "colour right",
+    "CPU s",
 ]  # fmt: skip
 SHARES = ("active", "inactive", "twice", "shape", "colour")
 INTRODUCTION = (

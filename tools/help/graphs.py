@@ -187,7 +187,7 @@ def _run(graph: Graph, model: Link, positive: Link | None = None, cfg: float = 3
 
 def tempo() -> Graph:
     graph = Graph("tempo", TIMED)
-    schedule = graph.add("TA_TemporalSchedule", schedule="green square: 0=0, 17=1\nwhite background", fps=12.0, frames=33)
+    schedule = graph.add("TA_TemporalSchedule", schedule="green square: 0=0, 17=1", fps=12.0, frames=33)
     graph.picture("TA_TemporalSchedule", schedule[1])
     control = graph.add("TA_TempoControl", model=graph.model, clip=graph.clip, tempo=schedule[0], prompt=TIMED)
     timed = _run(graph, control[0], cfg=1.0, seed=5)
