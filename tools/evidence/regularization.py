@@ -20,7 +20,7 @@ from pack.py.techniques.tar import TemporalAttentionRegularization as TAR
 from .lab import Lab, Report, cell, percent, sheet, table
 from .seen import centres, displacement, largest_jump, path_length
 
-CLIPS, MOVING_CLIPS, FIRST_SEED = 192, 96, 100
+CLIPS, MOVING_CLIPS, FIRST_SEED = 192, 48, 100
 JUMP = 8.0  # pixels between two frames: the radius of the smallest thing; moving things go 1.0 to 1.4
 VERB = re.compile(r" (is still|stays still|grows|shrinks|(moves|moving) (to the )?(left|right|up|down))")
 SETTINGS = {  # of the row's maximum; the node's strength multiplies that of its preset
