@@ -15,6 +15,7 @@ from torch import Tensor
 ACTIVE = 0.7  # of the mask
 TUNED_TOKENS = 1560
 MASS_WEIGHT, ENTROPY_WEIGHT = 0.3, 10.0  # lambda 1 and 2
+HELD = 0.3  # least wanted mass of phrases that are wanted throughout: nothing else brings them, and 1 harms timed ones beside them
 EPSILON = 1e-6
 TINY = 1e-10  # under the logarithm
 
@@ -62,7 +63,7 @@ class TempoLosses:
 def tempo_losses(attention: Tensor, masks: Tensor, wanted_mass: float = 1.0) -> TempoLosses:
     """Attention [B, P, F, S] of P phrases in F latent frames of S > 1 tokens, masks [P, F] in [0, 1] on its device -> losses.
 
-    `wanted_mass` is for phrases that have inactive frames too; 1, as all others have it, is the paper's.
+    `wanted_mass` 1 is the paper's; phrases without inactive frames have at least 0.3.
     In float32, or float64 if the attention is; differentiable in the attention; nothing waits for the device.
     """
     attention = attention.to(torch.promote_types(attention.dtype, torch.float32))
@@ -71,7 +72,7 @@ def tempo_losses(attention: Tensor, masks: Tensor, wanted_mass: float = 1.0) -> 
     mass = attention.sum(-1)
     mass_inactive, mass_active = _mean_over(mass, inactive), _mean_over(mass, active)
     contrasted = active.any(-1) & inactive.any(-1)
-    share = torch.where(contrasted, wanted_mass, 1.0)
+    share = torch.where(contrasted, wanted_mass, max(wanted_mass, HELD))
     return TempoLosses(
         correlation=_correlation(frame_signal(attention), masks),
         magnitude=(mass_inactive - share * mass_active) * (TUNED_TOKENS / tokens),

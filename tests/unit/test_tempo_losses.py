@@ -41,7 +41,7 @@ def naive_phrase(frames, mask, limit, wanted_mass):
     entropy = sum(entropies) / len(entropies) if entropies else 0.0
     return {
         "correlation": 0.0 if max(m) == min(m) else correlation,
-        "magnitude": (mass_i - (wanted_mass if inactive and active else 1.0) * mass_a) * 1560 / tokens,
+        "magnitude": (mass_i - (wanted_mass if inactive and active else max(wanted_mass, 0.3)) * mass_a) * 1560 / tokens,
         "entropy": entropy * math.log(1560) / math.log(tokens),
         "mass_ratio": mass_i / mass_a if mass_a else None,
     }
