@@ -15,7 +15,7 @@ from torch import Tensor
 ACTIVE = 0.7  # of the mask
 TUNED_TOKENS = 1560
 MASS_WEIGHT, ENTROPY_WEIGHT = 0.3, 10.0  # lambda 1 and 2
-HELD = 0.3  # least wanted mass of phrases that are wanted throughout: nothing else brings them, and 1 harms timed ones beside them
+HELD = 0.3  # least wanted mass of phrases that are wanted throughout: nothing else brings them; 1 harms timed ones beside them
 EPSILON = 1e-6
 TINY = 1e-10  # under the logarithm
 
