@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..core.errors import TemporalAttentionError
@@ -12,7 +14,7 @@ from ..core.trace import Trace
 def word_map(trace: Trace, phrase: int, sample: int, window: Window) -> np.ndarray:
     """[F, h, w] attention of a phrase, averaged over the steps in a window and, where context windows overlap, over them.
 
-    Raises TemporalAttentionError where nothing was recorded, or nothing of this sample in these steps.
+    Calls for an area of the picture are left out: their maps show only that. Raises TemporalAttentionError where nothing was recorded, or nothing of this sample in these steps.
     """
     recorded = trace.holding("words").records
     if not recorded:
@@ -29,9 +31,11 @@ def word_map(trace: Trace, phrase: int, sample: int, window: Window) -> np.ndarr
             f"none (recorded samples: {', '.join(map(str, samples))})",
             "Widen the percents, or choose another sample of the batch.",
         )
+    shape = max((r.values["words"].shape[2:] for r in records), key=math.prod)
+    records = [r for r in records if r.values["words"].shape[2:] == shape]
     places = [list(r.frames or range(r.values["words"].shape[1])) for r in records]
     frames = 1 + max(max(place) for place in places)
-    total, count = np.zeros((frames, *records[0].values["words"].shape[2:])), np.zeros((frames, 1, 1))
+    total, count = np.zeros((frames, *shape)), np.zeros((frames, 1, 1))
     for place, record in zip(places, records, strict=True):
         total[place] += record.values["words"][phrase]
         count[place] += 1

@@ -43,6 +43,11 @@ def test_context_windows_are_put_together():
     assert word_map(Trace("Wan", 1, parts), 0, 0, Window()).ravel().tolist() == [1, 2, 3]
 
 
+def test_calls_for_an_area_of_the_picture_are_left_out():
+    parts = [record(np.full((1, 2, 1, 2), 9.0)), record(np.full((1, 2, 2, 2), 1.0)), record(np.full((1, 2, 2, 2), 2.0), 1)]
+    assert (word_map(Trace("Wan", 1, parts), 0, 0, Window()) == np.full((2, 2, 2), 1.5)).all()
+
+
 @pytest.mark.parametrize(
     "video,compression,grid,expected", [(9, 4, 3, "011112222"), (5, 4, 2, "01111"), (13, 4, 2, "0000011111111")]
 )
