@@ -14,7 +14,8 @@ from ..core.trace import Trace
 def word_map(trace: Trace, phrase: int, sample: int, window: Window) -> np.ndarray:
     """[F, h, w] attention of a phrase, averaged over the steps in a window and, where context windows overlap, over them.
 
-    Calls for an area of the picture are left out: their maps show only that. Raises TemporalAttentionError where nothing was recorded, or nothing of this sample in these steps.
+    Calls for an area of the picture are left out: their maps show only that. Raises TemporalAttentionError where nothing was
+    recorded, or nothing of this sample in these steps.
     """
     recorded = trace.holding("words").records
     if not recorded:
