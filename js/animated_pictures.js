@@ -3,10 +3,20 @@
 import { app } from '../../scripts/app.js'
 import { after } from './after.js'
 
+const WITHOUT_PLACE = '.dom-widget:not([style])'
+const seen = new WeakSet()
+
 app.registerExtension({
   name: 'temporalattention.animated_pictures',
-  nodeCreated(node) {
-    if (node.constructor.comfyClass !== 'SaveAnimatedWEBP') return
-    after(node, 'addDOMWidget', () => requestAnimationFrame(() => node.graph?.setDirtyCanvas(true)))
+  setup() {
+    after(app.canvas, 'onDrawForeground', () => requestAnimationFrame(drawAgain))
   }
 })
+
+/** Asks for a drawing, once for each widget. */
+function drawAgain() {
+  for (const widget of document.querySelectorAll(WITHOUT_PLACE)) {
+    if (!seen.has(widget)) app.canvas.setDirty(true)
+    seen.add(widget)
+  }
+}
