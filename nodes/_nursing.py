@@ -10,7 +10,7 @@ from ..py.core.errors import TemporalAttentionError
 from ..py.core.noise import NoiseDistribution, NursingIteration
 from ..py.core.store import RUNS
 from ..py.core.trace import Trace
-from ..py.host.attach import attach, unobserved
+from ..py.host.attach import attach
 from ..py.host.denoise_once import denoise_once
 from ..py.host.noise_gradient import NoiseGradients, prepared
 from ..py.techniques.frame_attention_match import AttentionDistance, FrameAttentionTap
@@ -68,7 +68,6 @@ def search(
     model, positive: list, noise, latent: dict, reference: dict, settings: NoiseNursing, compared: Compared, watch=iter
 ) -> tuple[NursedNoise, list[NursingIteration]]:
     """The noise for a checked latent and reference, and how it was found."""
-    model = unobserved(model)
     run = reference_run(model, positive, reference, compared, noise.seed)
     gradients = NoiseGradients(model, latent["samples"], positive, compared.percent, compared.tap, compared.keep_attention)
     found, history = settings.optimise(noise.generate_noise(latent), Evaluation(gradients, run), watch)
@@ -77,7 +76,7 @@ def search(
 
 def reference_run(model, positive: list, reference: dict, compared: Compared, seed: int) -> Trace:
     """The network call on the noised reference."""
-    denoised = denoise_once(attach(model, compared.tap), reference, positive, compared.percent, seed)
+    denoised = denoise_once(attach(model, compared.tap, observed=False), reference, positive, compared.percent, seed)
     return RUNS.find(denoised["samples"], compared.tap).trace
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..py.core.entropy_profile import EntropyProfile, main_profile, profiles_of
 from ..py.core.intervention import Where
 from ..py.core.store import RUNS
-from ..py.host.attach import attach, unobserved
+from ..py.host.attach import attach
 from ..py.host.families import blocks_of
 from ..py.host.preview import clips
 from ..py.host.trials import Trials
@@ -33,19 +33,18 @@ class Plan:
 
 def swept(model, plan: Plan, trials: Trials) -> tuple[Sweep, EntropyProfile]:
     """The changes of every item against the unchanged run, and the entropies of that one at the step (whole: at all steps)."""
-    model = unobserved(model)
     run = trials.whole if plan.whole else trials.once
     recorder = FrameAttentionRecorder(entropy_rows=PatternEntropy().rows, where=Where(kinds=plan.where.kinds))
     blocks = plan.where.blocks or range(len(blocks_of(model)))
     trials.expect(1 + (len(blocks) + len(GROUPS)) * len(plan.perturbations))
-    latent = run(attach(model, recorder))
+    latent = run(attach(model, recorder, observed=False))
     trace = RUNS.find(latent, recorder).trace
     profile = main_profile(profiles_of(trace, None if plan.whole else frozenset({trials.recorded_step})))
     unchanged = _pictured(model, latent, plan.vae)
     changes = {}
     for item in items(profile, profile.entropy.keys() & blocks, plan.perturbations):
         where = Where(kinds=plan.where.kinds, blocks=item.blocks)
-        perturbed = attach(model, AttentionPerturbation(alpha=ALPHA[item.perturbation], where=where))
+        perturbed = attach(model, AttentionPerturbation(alpha=ALPHA[item.perturbation], where=where), observed=False)
         changes[item] = change(unchanged, _pictured(model, run(perturbed), plan.vae))
     return Sweep(changes), profile
 

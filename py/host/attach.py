@@ -10,23 +10,21 @@ from .families import blocks_of
 from .sampling import KEY, outer_sample
 
 
-def attach(model: ModelPatcher, *interventions: Intervention) -> ModelPatcher:
+def attach(model: ModelPatcher, *interventions: Intervention, observed: bool = True) -> ModelPatcher:
     """A clone of the MODEL with the interventions added after those that it has.
 
+    Without `observed` its observers are left out, for runs that are a node's own: traces are of what the user samples. It is all
+    one clone: of a clone of a clone that die together the host says that memory leaks.
     Raises TemporalAttentionError where the model's family is unknown or a block number is outside its network.
     """
     count = len(blocks_of(model))
     for intervention in interventions:
         intervention.where.check(count)
-    patched = _with(model, (*attached(model), *interventions))
+    kept = [i for i in attached(model) if observed or not isinstance(i, Observer)]
+    patched = _with(model, (*kept, *interventions))
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, outer_sample)
     return patched
-
-
-def unobserved(model: ModelPatcher) -> ModelPatcher:
-    """A clone without the observers, for runs that are a node's own: traces are of what the user samples."""
-    return _with(model, tuple(i for i in attached(model) if not isinstance(i, Observer)))
 
 
 def attached(model: ModelPatcher) -> tuple[Intervention, ...]:

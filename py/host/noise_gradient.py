@@ -43,7 +43,7 @@ class NoiseGradients:
         """The gradient at a noise of the latent's shape. Raises what a run raises, and where the tap finds nothing."""
         take = NoiseGradient(tap=self._tap, loss=loss, keep_attention=self._keep_attention, tell=not self._told)
         self._told = True
-        guider = comfy.samplers.CFGGuider(attach(self._model, take))
+        guider = comfy.samplers.CFGGuider(attach(self._model, take, observed=False))
         guider.inner_set_conds({"positive": self._positive})
         try:
             guider.sample(noise, self._latent, comfy.samplers.sampler_object("euler"), self._sigmas, disable_pbar=True, seed=0)
