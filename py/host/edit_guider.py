@@ -14,7 +14,7 @@ from ..core.errors import TemporalAttentionError
 from ..core.guidance import Asked
 from ..core.intervention import Intervention
 from ..core.store import RUNS
-from .edit_prompts import refuse_unlike, side_by_side
+from .edit_prompts import refuse_unlike, side_by_side, unlike_lengths
 from .guide import as_asked
 
 log = logging.getLogger("temporal_attention")
@@ -66,7 +66,10 @@ class EditGuider(comfy.samplers.CFGGuider):
         if not self._started:
             self._started = True
             self._changing = None if self.keep is None else _fitted(self.keep, x)
-            self.conds["positive"] = [side_by_side(self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0])]
+            prompts = self.conds.pop(SOURCE)[0], self.conds.pop(TARGET)[0]
+            self.conds["positive"] = [side_by_side(*prompts)]
+            if said := unlike_lengths(*prompts):
+                log.warning("Entropy Edit: %s.", said)
             if self.measures:
                 self._measure(x, timestep, model_options or {}, seed)
         denoised = super().predict_noise(x, timestep, model_options or {}, seed)

@@ -75,6 +75,26 @@ def side_by_side(source: dict, target: dict) -> dict:
     return merged
 
 
+def unlike_lengths(source: dict, target: dict) -> str:
+    """What to tell of two texts where the network reads what fills the shorter one up; "" where it reads only words."""
+    lengths = [_tokens_read(side["model_conds"]) for side in (source, target)]
+    if lengths[0] == lengths[1]:
+        return ""
+    return (
+        f"The source's text has {lengths[0]} tokens and the target's {lengths[1]}. They are sampled as one, and this network "
+        "also reads what fills the shorter one up: a video of that prompt alone would look different. Prompts with the same "
+        "number of words avoid it"
+    )
+
+
+def _tokens_read(conds: dict) -> int | None:
+    """How many tokens of a text the network reads; None where a mask says it for each row of a batch, or there is no text."""
+    if TEXT_LENGTH in conds:
+        return int(conds[TEXT_LENGTH].cond)
+    text = conds.get("c_crossattn")
+    return None if text is None or "attention_mask" in conds else text.cond.shape[1]
+
+
 def _both(name: str, source, target):
     """One input of the network for both: texts as a batch of two; what is already a batch of pairs, alternately."""
     if name == TEXT_LENGTH:

@@ -108,6 +108,16 @@ def test_texts_of_different_lengths(tiny, model):
     assert torch.isfinite(edited(tiny, model, share=1.0, tokens=(5, 7), attention="self and cross")).all()
 
 
+@pytest.mark.parametrize("name", ["wan_t2v", "ltxv", "hunyuan_video_t2v", "mochi"])
+@pytest.mark.parametrize("tokens", [(7, 7), (7, 5)], ids=str)
+def test_where_the_network_reads_what_fills_a_text_up_the_log_says_so(name, tokens, caplog):
+    tiny = NETWORKS[name]
+    model = tiny.load()
+    apart = relative(edited(tiny, model, share=0.0, tokens=tokens), alone(tiny, model, 3, tokens[1]))
+    reads_padding = tokens[0] != tokens[1] and name != "ltxv"
+    assert (apart > 1e-3) == reads_padding == ("The source's text has" in caplog.text)
+
+
 def test_the_mask_of_a_text_belongs_to_the_pattern():
     q, k, masks = torch.randn(4, 1, 6, 2), torch.randn(4, 1, 3, 2), torch.randn(4, 1, 1, 3)
     technique, site = EntropyEdit(share=1.0, where=PATTERNS["self and cross"]), Site(0, 1, "cross", "text")
