@@ -53,5 +53,5 @@ class Activity:
             raise TemporalAttentionError(
                 f"a network in which {type(i).__name__} finds a place of kind {', '.join(sorted(i.where.kinds))}",
                 f"{family}, where none of {self.forwards} network calls had any in the chosen blocks and branch",
-                "Widen the block range or the branch; torch.compile can also hide the attention calls.",
+                "Widen the block range or the branch; a network that another pack replaced can also hide its attention.",
             )

@@ -43,15 +43,21 @@ class Run:
         self._step: Step | None = None
         self._pending: dict[Observer, list[CallNotes]] = {observer: [] for observer in self.traces}
 
+    def reach(self, step: Step) -> bool:
+        """Begins this step unless the run is in it, and says whether it is in anybody's window. Raises as `open`."""
+        with self._lock:
+            if self._step != step:
+                self._end_step()
+                self._step = step
+        return any(i.window.contains(step) for i in self.chain)
+
     def open(self, forward: Forward) -> Pipeline | None:
         """The pipeline for one network call, or None where nothing acts in it.
 
         Raises TemporalAttentionError once a step is over in which an intervention should have acted and found no site.
         """
         with self._lock:
-            if self._step != forward.step:
-                self._end_step()
-                self._step = forward.step
+            self.reach(forward.step)
             if forward.grid.frames < 2:
                 self.skip("one latent frame: there is no time axis to act on")
                 return None

@@ -26,7 +26,6 @@ class Schedule:
         self._sampling = model_sampling
         self._sigmas = sigmas
         self._steps: dict[float, Step] = {}
-        self._index = 0
 
     def at(self, sigma: float) -> Step:
         """The step of a network call at this sigma.
@@ -34,17 +33,21 @@ class Schedule:
         A call at a sigma of the schedule belongs to that step, also where a second-order sampler asks for it early; a call
         between two of them belongs to the step before.
         """
-        index = next((i for i, s in enumerate(self._sigmas) if math.isclose(s, sigma, rel_tol=1e-4)), self._index)
-        self._index = index
-        if sigma not in self._steps or self._steps[sigma].index != index:
+        if sigma not in self._steps:
             total = max(len(self._sigmas) - 1, 1)
-            self._steps[sigma] = Step(min(index, total - 1), total, sigma, self._progress(sigma), self._noise(sigma))
+            index = min(self._index(sigma), total - 1)
+            self._steps[sigma] = Step(index, total, sigma, self._progress(sigma), self._noise(sigma))
         return self._steps[sigma]
 
     def steps(self) -> tuple[Step, ...]:
         """All steps of the run."""
-        fresh = Schedule(self._sampling, self._sigmas)  # `at` remembers where it was asked last
-        return tuple(map(fresh.at, self._sigmas[:-1]))
+        return tuple(map(self.at, self._sigmas[:-1]))
+
+    def _index(self, sigma: float) -> int:
+        same = (i for i, s in enumerate(self._sigmas) if math.isclose(s, sigma, rel_tol=1e-4))
+        falling = self._sigmas[0] >= self._sigmas[-1]  # not when a video is turned back into noise
+        begun = sum(s >= sigma if falling else s <= sigma for s in self._sigmas) - 1
+        return next(same, max(begun, 0))
 
     def _progress(self, sigma: float) -> float:
         low, high = 0.0, 1.0

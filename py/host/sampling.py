@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import comfy.model_patcher
 import comfy.utils
 from comfy.nested_tensor import NestedTensor
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
+from comfy_api.torch_helpers.torch_compile import TORCH_COMPILE_KWARGS
 from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
-from ..core.events import Branch, Forward, Grid
+from ..core.events import Branch, Forward, Grid, Step
 from ..core.frame_text import KeyTexts
 from ..core.intervention import Prompting
 from ..core.latent_frames import LatentFrames
@@ -26,6 +29,7 @@ from .live import LivePreviews
 from .prefix import Prefixes
 from .progress import Schedule
 from .run_facts import run_facts
+from .uncompiled import uncompiled
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
 TIME = 2  # axis of a video latent
@@ -44,7 +48,7 @@ def outer_sample(executor, *args, **kwargs):
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
     schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
-    sampling = Sampling(run, adapter, schedule, video, sides(guider.conds))
+    sampling = Sampling(run, adapter, schedule, video, sides(guider.conds), TORCH_COMPILE_KWARGS in options)
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     for i in run.chain:
@@ -78,9 +82,13 @@ class Sampling:
         run, adapter, schedule: the run.
         video: shape of the video's latent, [B, C, T, H, W], or [T, C, H, W] where frames are a batch.
         given: the side of each conditioning by its id, as the guider was given them.
+        compiled: did the host compile the network?
     """
 
-    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, video: tuple[int, ...], given: dict[object, str]):
+    def __init__(
+        self, run: Run, adapter: Adapter, schedule: Schedule, video: tuple[int, ...], given: dict[object, str], compiled: bool
+    ):
+        self.compiled = compiled
         self.run, self.adapter, self.schedule, self.video = run, adapter, schedule, video
         self._given = given
         self.branches: dict[object, Branch] = {}
@@ -121,16 +129,25 @@ class Sampling:
                 keys |= found
         return keys
 
-    def apply_model(self, executor, *args, **kwargs):
+    def apply_model(self, executor, x: Tensor, sigma: Tensor, *args, **kwargs):
         """The host's APPLY_MODEL wrapper, around every network call of the run."""
+        step = self.step(sigma)
+        if not self.run.reach(step):
+            return executor(x, sigma, *args, **kwargs)
+        if self.compiled:
+            self.run.remark("a compiled network ran as it is written, for the nodes to act in it")
         network = unwrapped(executor.class_obj.diffusion_model)
-        with ForwardScope(self.run, self.adapter, network, self.describe, self.prefixes):
-            return executor(*args, **kwargs)
+        with uncompiled(), ForwardScope(self.run, self.adapter, network, partial(self.describe, step), self.prefixes):
+            return executor(x, sigma, *args, **kwargs)
 
-    def describe(self, grid: Grid | None, batch: int | None, options: dict) -> Forward | None:
+    def step(self, sigma: Tensor) -> Step:
+        """The step of a network call. The one place where a scalar leaves the device."""
+        return self.schedule.at(float(sigma[0]))
+
+    def describe(self, step: Step, grid: Grid | None, batch: int | None, options: dict) -> Forward | None:
         """What this network call is, None where its layout or its rows are not known.
 
-        The one place where a scalar leaves the device. Raises TemporalAttentionError where key prompts would get lost.
+        Raises TemporalAttentionError where key prompts would get lost.
         """
         chunks, asked = options["cond_or_uncond"], options.get(KEY_ASKED)
         ids = options.get("uuids") or [None] * len(chunks)
@@ -139,7 +156,6 @@ class Sampling:
         if grid is None or batch % len(chunks):
             self._refuse_key_prompts(ids, self.adapter.passed_through(grid))
             return None
-        step = self.schedule.at(float(options["sigmas"][0]))
         each = batch // len(chunks)
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]

@@ -19,6 +19,7 @@ from .pattern import SQUARE, PatternEntropy, identity, uniform
 log = logging.getLogger("temporal_attention")
 
 BY_HEAD = "frames_by_head"
+SOLVERS = ("cpu", "cuda")  # devices on which PyTorch finds eigenvalues
 BETWEEN_FRAMES = frozenset({"self", "joint", "temporal"})  # kinds in which one frame attends to another
 
 
@@ -111,10 +112,15 @@ def _with_spectrum(note: Note, spectra: dict[int, Tensor]) -> Note:
 
 
 def _spectra(rhos: list[Tensor]) -> list[Tensor]:
-    """Eigenvalues [..., F] of each [..., F, F], solved together for all of one shape and device."""
+    """Eigenvalues [..., F] of each [..., F, F], solved together for all of one shape and device.
+
+    On the CPU where they are on neither a CPU nor a CUDA device: PyTorch has no solver for Apple's GPUs.
+    """
     found: dict[int, Tensor] = {}
     for kind in {(rho.shape, rho.device) for rho in rhos}:
         same = [i for i, rho in enumerate(rhos) if (rho.shape, rho.device) == kind]
-        values = torch.linalg.eigvalsh(torch.stack([rhos[i] for i in same])).clamp(min=0)
+        matrices = torch.stack([rhos[i] for i in same])
+        solvable = matrices if matrices.device.type in SOLVERS else matrices.cpu()
+        values = torch.linalg.eigvalsh(solvable).clamp(min=0)
         found.update(zip(same, values, strict=True))
     return [found[i] for i in range(len(rhos))]

@@ -46,6 +46,14 @@ def test_steps_between_two_sigmas_belong_to_the_earlier_one():
     assert schedule.at(0.25).total == 4
 
 
+@pytest.mark.parametrize("sigma, step", [(0.9, 0), (0.6, 1), (0.3, 2), (0.1, 3)])
+def test_the_step_depends_on_the_sigma_alone(sigma, step):
+    """dpm_fast and dpm_adaptive hardly ever ask at a sigma of the schedule."""
+    falling = [1.0, 0.75, 0.5, 0.25, 0.0]
+    assert Schedule(SAMPLINGS["flow shift 1"], falling).at(sigma).index == step
+    assert Schedule(SAMPLINGS["flow shift 1"], falling[::-1]).at(sigma).index == 3 - step
+
+
 def test_noise_level():
     flow, edm = Schedule(SAMPLINGS["flow shift 8 (Wan)"], [1.0, 0.0]), Schedule(SAMPLINGS["continuous EDM (SVD)"], [700.0, 0.0])
     assert flow.at(0.8).noise == pytest.approx(0.8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import comfy.model_patcher
@@ -116,16 +117,17 @@ class Evaluation:
         finally:
             self.sampling.predicted = before
 
-    def apply_model(self, executor, x: Tensor, *args, **kwargs) -> Tensor:
+    def apply_model(self, executor, x: Tensor, sigma: Tensor, *args, **kwargs) -> Tensor:
         """The host's APPLY_MODEL wrapper, around one network call; what it returns is of no use."""
         network = unwrapped(executor.class_obj.diffusion_model)
+        describe = partial(self.describe, self.sampling.step(sigma))
         with ExitStack() as undo:
             undo.callback(self.taps.calls.clear)  # their graph holds the blocks' calls, which hold them
-            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, self.describe))
+            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, describe))
             begin = network.register_forward_pre_hook(lambda *call: self._begin(scope, undo, call[-1]), with_kwargs=True)
             undo.callback(begin.remove)
             with suppress(_Left):
-                executor(x, *saveable(args), **saveable(kwargs))
+                executor(x, *saveable((sigma, *args)), **saveable(kwargs))
         return torch.zeros_like(x)
 
     def describe(self, *call) -> Forward | None:
