@@ -34,6 +34,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PICTURE, CLIP, TEXT, LIVE, CHART = (460, 340), (560, 260), (460, 220), (320, 240), (460, 170)
 PREVIEWS = {
     "KSampler": LIVE,
+    "KSamplerAdvanced": LIVE,
     "SamplerCustom": LIVE,
     "SamplerCustomAdvanced": LIVE,
     "LoadVideo": (320, 340),
@@ -44,6 +45,7 @@ PREVIEWS = {
     "SaveAnimatedWEBP": CLIP,
     "TA_AudioSchedule": CHART,
     "TA_TemporalSchedule": CHART,
+    "TA_TraceAttention": LIVE,
 }
 
 

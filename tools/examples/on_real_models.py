@@ -1,7 +1,8 @@
 """Examples on real models: timing, editing, and what happens inside."""
 
 from tools.examples.editing import VIDEO
-from tools.examples.real import FILES, FOX, SEED, Hunyuan, Real
+from tools.examples.more_models import Hunyuan
+from tools.examples.real import FILES, FOX, SEED, Real
 from tools.examples.recipe import Recipe
 
 KITCHEN = "a sunlit kitchen table with a vase of tulips, a tabby cat sits on the table"
@@ -15,10 +16,12 @@ def timed() -> Recipe:
         "**Look at**\n"
         "- The video: when is the cat there, on the left and on the right?\n"
         "- *Word Attention*: where *cat* draws attention, and its signal against the schedule.\n"
-        "- *Tempo Report*: if the correlation does not rise, raise *learning_rate* to 0.001.\n\n"
-        "**Cost:** up to 10 iterations before each of the first 6 steps, each about four forwards, and memory for gradients: "
-        "the log says how much before it starts. Out of memory: a smaller *length* or size. The sampler has to go on from a "
-        f"changed latent: euler does, uni_pc does not.\n\n{FILES}",
+        "- *Tempo Report*: if the correlation does not rise, raise *learning_rate* to 0.001.\n"
+        "- It rises and nothing changes: lower *cfg*. Strong guidance brings the cat back into every frame.\n\n"
+        "**Cost:** up to 10 iterations before each of the first 7 of 30 steps, each about 4.1 forwards: some 290 beside the 60 "
+        "of a plain run, so up to six times its time. And memory for gradients: the log says how much before it starts. Out of "
+        "memory: a smaller *length* or size. The sampler has to go on from a changed latent: euler does, uni_pc does not."
+        f"\n\n{FILES}",
         KITCHEN,
     )
     real.recipe.prompt[real.latent[0]]["inputs"]["length"] = 49
@@ -45,18 +48,22 @@ def edited() -> Recipe:
         "The video is turned back into noise (inversion) with a prompt that says what it shows, then sampled again with the "
         "target's prompt and the source's attention.\n\n"
         "**Before you run it:** choose a video in *Load Video*; say in *Prompt* what it shows and in *Prompt of the target* what "
-        "it shall show, in the same words where nothing changes.\n\n"
+        "it shall show, in as many words, the same ones where nothing changes.\n\n"
         "**Look at**\n"
         "- The video: yours on the left, the edit on the right.\n"
-        "- Too little changes: lower *share*, or raise *cfg* of *Entropy Edit*. It falls apart: raise *share*.\n"
-        "- White in a *mask* says where the edit may act.\n\n"
-        "*Sigmas* are cut after the first step: at full noise nothing of a video is left. "
+        "- Too little changes: lower *share*, or raise *cfg* of *Entropy Edit*. Its *cfg* is low because it holds for the "
+        "source, too, whose way to noise had 1: the higher, the less of your video comes back.\n"
+        "- It falls apart: raise *share*, lower *cfg*.\n"
+        "- What does the way there and back cost? With the same text in both prompts and *cfg* 1 the right one should be yours.\n"
+        "- *mask* is an optional input of *Entropy Edit*: white says where the edit may act.\n\n"
+        "*Sigmas* are cut after the first step: at full noise nothing of a video is left.\n\n"
         f"{FILES}",
     )
     real.group("2. The video and its prompts")
     width, height, length = real.SIZE
-    images = real.add("GetVideoComponents", video=real.add("LoadVideo", file=VIDEO)[0])
-    short = real.add("ImageFromBatch", f"First {length} frames", image=images[0], length=length)
+    parts = real.add("GetVideoComponents", video=real.add("LoadVideo", file=VIDEO)[0])
+    real.fps = parts[2]
+    short = real.add("ImageFromBatch", f"First {length} frames", image=parts[0], length=length)
     sized = real.add(
         "ImageScale", f"{width} x {height}", image=short[0], upscale_method="lanczos", width=width, height=height, crop="center"
     )
@@ -75,7 +82,10 @@ def edited() -> Recipe:
     )  # fmt: skip
     real.group("4. Edit")
     noise = real.add("DisableNoise", "No noise: the video has its own")
-    guider = real.add("TA_EntropyEdit", model=real.models[0], source=source, target=target, negative=negative, cfg=4.0, share=0.5)
+    guider = real.add(
+        "TA_EntropyEdit", model=real.models[0], source=source, target=target, negative=negative, cfg=2.0, share=0.5,
+        attention="self and cross",
+    )  # fmt: skip
     edit = real.add(
         "SamplerCustomAdvanced", "Edit", noise=noise[0], guider=guider[0], sampler=sampler[0], sigmas=cut[1],
         latent_image=inverted[0],
@@ -95,10 +105,13 @@ def generated_edit() -> Recipe:
         "**Look at**\n"
         "- The video: source on the left, edit on the right. Do they move alike?\n"
         "- Raise *share* towards 1: closer to the source. Lower it: closer to the target's prompt.\n\n"
+        "**Prompts:** give both the same number of words, strictly of tokens, as here. This model reads the zeros with which the "
+        "shorter one is filled up.\n\n"
+        f"{Hunyuan.ABOUT}\n\n"
         f"**Cost:** the edit samples a batch of two. {FILES}",
         FOX,
     )
-    target = real.text(FOX.replace("a fox", "a white rabbit"), "Prompt of the target")
+    target = real.text(FOX.replace("a fox", "a rabbit"), "Prompt of the target")
     real.group("3. Edit")
     sampler = real.add("KSamplerSelect", "Sampler", sampler_name=real.SAMPLER)
     sigmas = real.add("BasicScheduler", "Sigmas", model=real.models[0], scheduler="simple", steps=real.STEPS)

@@ -1,6 +1,7 @@
 """Examples on real models: several techniques in a row, on each of five."""
 
-from tools.examples.real import FILES, FOX, Hunyuan, Ltx, Real, Wan22Pair, Wan22Small
+from tools.examples.more_models import Hunyuan, Ltx, Wan22Pair, Wan22Small
+from tools.examples.real import FILES, Real
 from tools.examples.recipe import Link, Recipe
 
 MODELS = (Real, Wan22Small, Wan22Pair, Hunyuan, Ltx)
@@ -20,15 +21,16 @@ def stacked(model: type[Real]) -> Recipe:
         "- *What acted*: each technique, on how many calls, steps and blocks.\n\n"
         "**Change:** bypass a technique (Ctrl+B) to see what it does in the company of the others. STH: *tau* up to 1. TAR: "
         "*strength* below 0 calms the video, above 1 things begin to jump.\n\n"
-        f"{_about(model)}{FILES}It samples twice; for a first look lower *length* of the empty latent.",
-        FOX,
+        f"{_about(model)}\n\n{FILES} It samples twice; for a first look lower *length* of the empty latent.",
+        model.PROMPT,
     )
     treated_models = []
     for one, name in zip(real.models, _names(real), strict=True):
         real.group(f"3. Techniques in a row{name}")
         treated_models.append(_techniques(real, one, name, with_stas))
-    traced = real.add("TA_TraceAttention", model=treated_models[0], entropy_rows=0)
-    treated_models[0] = traced[0]
+        if one is real.models[0]:
+            traced = real.add("TA_TraceAttention", f"Trace Attention{name}", model=treated_models[0], entropy_rows=0)
+            treated_models[0] = traced[0]
     real.group("4. The same seed twice")
     plain, treated = real.sample("Baseline", real.models), real.sample("With techniques", treated_models)
     seen = getattr(real, "halfway", treated)
@@ -52,12 +54,8 @@ def _techniques(real: Real, model: Link, name: str, with_stas: bool) -> Link:
 
 
 def _about(model: type[Real]) -> str:
-    if model is Wan22Pair:
-        return (
-            "**Two networks:** the techniques go on both. What moves is decided by the one for high noise, so their effect "
-            "is there; the trace shows that one, found by its own sampler's latent. STAS has no published channels for "
-            "this model: measure them with *Massive Activations*.\n\n"
-        )
     if model in PUBLISHED:
-        return "**STAS** finds the published channels by the shape of the network.\n\n"
-    return "**STAS** has no published channels for this model: measure them with *Massive Activations* first.\n\n"
+        stas = "**STAS** finds the published channels by the shape of the network."
+    else:
+        stas = "**STAS** has no published channels for this model: measure them with *Massive Activations* first."
+    return "\n\n".join(filter(None, (stas, model.ABOUT)))

@@ -1,7 +1,7 @@
 """Examples of Video Synopsis Prompting: key prompts by hand, and by a language model."""
 
 from tools.examples.demo import Demo
-from tools.examples.real import COMFY, NEGATIVE, Real, file
+from tools.examples.real import COMFY, Real, file
 from tools.examples.recipe import Recipe
 
 WRITER = f"{COMFY}/Qwen3.5/resolve/main/text_encoders/qwen3.5_4b_bf16.safetensors"
@@ -37,7 +37,8 @@ def by_language_model() -> Recipe:
         "reads the answer, *Video Synopsis Prompt* gives each latent frame its text.\n\n"
         "**Look at**\n"
         "- *Answer* and *What was read*: if a state is missing there, change *seed* in *Generate Text*, or write the lines into "
-        "*Parse Synopsis* yourself.\n\n"
+        "*Parse Synopsis* yourself.\n"
+        "- *transition* is long (0.75), as slow changes of season want it; shorter for things that come or go.\n\n"
         "**Models:** Wan 2.1 1.3B and Qwen 3.5 4B; the dialog for missing models offers them. Any text encoder that can "
         "generate will do.",
     )
@@ -50,8 +51,8 @@ def by_language_model() -> Recipe:
     parsed = real.add("TA_ParseSynopsis", answer=answer[0])
     real.text_view(parsed[1], "What was read")
     real.group("3. The video")
-    vsp = real.add("TA_VideoSynopsisPrompt", model=real.models[0], clip=real.clip, key_prompts=parsed[0])
-    real.negative, real.latent = real.text(NEGATIVE, "Negative prompt"), real.empty()
+    vsp = real.add("TA_VideoSynopsisPrompt", model=real.models[0], clip=real.clip, key_prompts=parsed[0], transition=0.75)
+    real.negative, real.latent = real.text(real.NEGATIVE, "Negative prompt"), real.empty()
     samples = real.sample("Sample", [vsp[0]], vsp[1])
     real.save(real.decode(samples, "Decode"), "The video", "synopsis")
     return real.recipe
