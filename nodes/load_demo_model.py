@@ -9,8 +9,11 @@ from . import _inputs as shared
 
 
 class LoadDemoModel(io.ComfyNode):
+    """-> MODEL, CLIP, VAE of the demo model."""
+
     @classmethod
     def define_schema(cls) -> io.Schema:
+        """Outputs and texts of the node."""
         return io.Schema(
             node_id="TA_LoadDemoModel",
             display_name="Load Demo Model",
@@ -35,4 +38,5 @@ class LoadDemoModel(io.ComfyNode):
 
     @classmethod
     def execute(cls) -> io.NodeOutput:
+        """Loads the three from this pack's files."""
         return io.NodeOutput(load_model(), load_clip(), load_vae())

@@ -53,7 +53,7 @@ class Run:
                 self._end_step()
                 self._step = forward.step
             if forward.grid.frames < 2:
-                self.skip("one latent frame: there is no time axis to act on")
+                self.skip("only one latent frame: there is no time axis to act on")
                 return None
             chain = active(self.chain, forward)
             for i in chain:

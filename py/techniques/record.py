@@ -39,7 +39,7 @@ class HeadsKept:
         rows, heads = call.q.shape[:2]
         megabytes = len(self.blocks) * steps * rows * heads * frames**2 * 4 / 1e6
         each = f"{len(self.blocks)} blocks x {steps} steps x {rows} batch rows x {heads} heads of {frames} x {frames} numbers"
-        return f"{each} take {megabytes:.1f} MB, and as much again where a technique acts"
+        return f"{each} take {megabytes:.1f} MB, and the same again where a technique acts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class FrameAttentionRecorder(Observer):
 
     def __post_init__(self):
         if self.entropy_rows < 0:
-            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy, 64 are enough.")
+            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy; 64 is enough.")
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""

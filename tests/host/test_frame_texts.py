@@ -367,7 +367,7 @@ def test_the_node_encodes_each_key_prompt_and_does_not_guess_the_length_of_the_v
     assert "past the end" not in caplog.text
     assert not torch.equal(sample(tiny, vsp, positive=positive), sample(tiny, model, positive=positive[:1]))
     assert "past the end of the video (9 frames" in caplog.text
-    with pytest.raises(TemporalAttentionError, match="frames a second"):
+    with pytest.raises(TemporalAttentionError, match="frames per second"):
         VideoSynopsisPromptNode.execute(model, Clip(), "a bud\na rose", **settings | {"fps": 0.0})
 
 
