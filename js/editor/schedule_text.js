@@ -111,7 +111,7 @@ function readInterpolation(reader) {
   const at = reader.at
   const name = reader.read(NAME)?.[0] ?? ''
   if (!INTERPOLATIONS.includes(name)) {
-    reader.fail(`an interpolation out of ${INTERPOLATIONS.join(', ')}`, name && `'${name}'`, 'Choose one of these.', at)
+    reader.fail(`an interpolation out of ${INTERPOLATIONS.join(', ')}`, name && `'${name}'`, 'Choose one of them.', at)
   }
   if (!reader.takes(']')) reader.fail('a closing bracket')
   return name

@@ -91,7 +91,7 @@ class Keyframes(Curve):
     def __post_init__(self):
         if self.interpolation not in INTERPOLATIONS:
             raise TemporalAttentionError(
-                f"an interpolation out of {INTERPOLATIONS}", repr(self.interpolation), "Choose one of these."
+                f"an interpolation out of {INTERPOLATIONS}", repr(self.interpolation), "Choose one of them."
             )
         if not 0 < self.fps < math.inf:
             raise TemporalAttentionError("a frame rate above 0", f"{self.fps:g}", "Set fps to that of the video.")

@@ -128,7 +128,7 @@ def _interpolation(reader: _Reader) -> str:
     name = reader.read(NAME)
     if not name or name[0] not in INTERPOLATIONS:
         reader.fail(
-            f"an interpolation out of {', '.join(INTERPOLATIONS)}", repr(name[0]) if name else "", "Choose one of these.", start
+            f"an interpolation out of {', '.join(INTERPOLATIONS)}", repr(name[0]) if name else "", "Choose one of them.", start
         )
     if not reader.takes("]"):
         reader.fail("a closing bracket")

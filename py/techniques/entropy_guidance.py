@@ -156,7 +156,7 @@ class EntropyGuidance(Intervention):
             raise TemporalAttentionError(
                 f"a block with {' or '.join(sorted(self.where.kinds))} attention: {', '.join(map(str, entropies))}",
                 f"block {ballot.chosen}, which has none",
-                "Choose one of these, or the block with the highest entropy.",
+                "Choose one of them, or the block with the highest entropy.",
             )
         if ballot.chosen is None:
             ballot.chosen = elected(entropies)
