@@ -83,7 +83,7 @@ def chosen(trace, samples, baseline, baseline_samples, branch: str) -> tuple[Vid
     if isinstance(trace, Videos):
         if baseline is not None:
             raise TemporalAttentionError(
-                "nothing at baseline beside a trace set", "a trace", "Give the baselines to the Trace Set node instead."
+                "nothing at baseline with a trace set", "a trace", "Give the baselines to the Trace Set node instead."
             )
         return trace, ""
     return paired(trace, samples, baseline, baseline_samples, branch, "video")

@@ -124,7 +124,7 @@ def _places(calls: Calls, places: dict[tuple, int]) -> np.ndarray:
 
 def _extent(trace: Trace, calls: Calls) -> str:
     steps = len(set(calls.step.tolist()))
-    return f"{trace.family}, {trace.blocks} blocks, {steps} steps, {len(calls.step)} calls a video"
+    return f"{trace.family}, {trace.blocks} blocks, {steps} steps, {len(calls.step)} calls per video"
 
 
 def joined(sets: Iterable[TraceSet]) -> TraceSet:

@@ -184,6 +184,7 @@ def movement(lab: Lab) -> list[str]:
     text, shown = table_of(lab, settings, measures, header, ("no node", "and the thing throughout"))
     said = (
         "The prompt's word of motion is wanted from frame 17 on. Timing of motion: mean of the share of wanted frames in which "
-        f"the thing moves (more than {SPEED:g} pixels a frame) and of the unwanted frames in which it rests, of frames with it."
+        f"the thing moves (more than {SPEED:g} pixels per frame) and of the unwanted frames in which it stays still, counting "
+        "only frames with it."
     )
     return [f"## A word of motion, {4 * PROMPTS} clips", said, text, sheet("tempo_movement", shown)]
