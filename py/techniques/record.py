@@ -62,7 +62,7 @@ class FrameAttentionRecorder(Observer):
 
     def __post_init__(self):
         if self.entropy_rows < 0:
-            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy; 64 is enough.")
+            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy, 64 are enough.")
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""

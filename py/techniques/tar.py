@@ -114,7 +114,7 @@ def _factors(
 ) -> tuple[Tensor, Tensor]:
     """The centred matrix as factors [F, r] float32 on the device, made once: inside a block nothing may wait for the host."""
     if tar.similarity is not None and len(tar.similarity.matrix) != (whole or frames):
-        log.info("Temporal Attention: resampled the similarity of %d frames to %d.", len(tar.similarity.matrix), whole or frames)
+        log.info("Temporal Attention: %d frames of similarity are resampled to %d.", len(tar.similarity.matrix), whole or frames)
     found = band.factors(band.centred(tar.matrix(frames, window, whole)))
     with torch.inference_mode(False):  # what is kept must serve gradient passes too
         a, b = (torch.from_numpy(factor).float().to(device, non_blocking=True) for factor in found)

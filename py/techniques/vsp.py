@@ -38,7 +38,7 @@ class VideoSynopsisPrompting(Prompting):
     def __post_init__(self):
         if not 0.0 <= self.transition <= 1.0:
             raise TemporalAttentionError(
-                "a transition from 0 to 1", f"{self.transition:g}", "0 switches between key prompts, 1 cross-fades all the way."
+                "a transition from 0 to 1", f"{self.transition:g}", "0 switches between key prompts, 1 always cross-fades."
             )
         if self.interpolation not in INTERPOLATIONS:
             raise TemporalAttentionError(f"an interpolation out of {INTERPOLATIONS}", repr(self.interpolation), "Choose one.")

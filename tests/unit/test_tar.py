@@ -146,7 +146,7 @@ def test_a_reference_video_takes_the_place_of_the_band_and_windows_see_their_par
     with caplog.at_level("INFO", "temporal_attention"):
         for _ in range(2):
             tar.before(call_of(frames=7))
-    assert [r.getMessage() for r in caplog.records] == ["Temporal Attention: resampled the similarity of 4 frames to 7."]
+    assert [r.getMessage() for r in caplog.records] == ["Temporal Attention: 4 frames of similarity are resampled to 7."]
 
 
 @pytest.mark.parametrize("levels,acts", [(None, True), ({1}, False), ({4}, True), ({1, 4}, True)])
