@@ -91,7 +91,7 @@ def _check_embeddings(values: Sequence, width: int) -> None:
             raise TemporalAttentionError(
                 f"embeddings that fit this text encoder, {width} numbers per token",
                 f"one of {value.shape[-1]} numbers",
-                "Remove the embedding: from the prompt, or use one made for this text encoder.",
+                "Remove the embedding from the prompt, or use one made for this text encoder.",
             )
 
 

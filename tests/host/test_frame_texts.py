@@ -180,7 +180,7 @@ def test_the_node_takes_models_of_joint_attention(joint):
 
 @pytest.mark.parametrize("name", ["svd", "minimax_h3"])
 def test_the_node_refuses_models_whose_frames_cannot_read_texts_of_their_own(name):
-    with pytest.raises(TemporalAttentionError, match="frames can read texts of their own"):
+    with pytest.raises(TemporalAttentionError, match="each frame can read its own text"):
         VideoSynopsisPromptNode.execute(NETWORKS[name].load(), Clip(), "a bud\na rose", 0.25, 16.0, "linear")
 
 
