@@ -149,7 +149,7 @@ def test_another_prompt_at_the_sampler_and_a_sampler_that_forgets(demo):
     model, _ = controlled(demo)
     with pytest.raises(TemporalAttentionError, match="Connect the same text"):
         sampled(model, demo[1], prompt="a red circle moves left on a white background")
-    with pytest.raises(TemporalAttentionError, match="euler does well"):
+    with pytest.raises(TemporalAttentionError, match="euler works well"):
         sampled(model, demo[1], sampler="uni_pc")
 
 
