@@ -115,7 +115,7 @@ def test_a_phrase_or_a_trace_that_is_not_there(traced, demo):
     _, other = run(TraceAttentionNode, model=demo[0])
     with pytest.raises(TemporalAttentionError, match="the trace of TempoControl"):
         run(TempoReportNode, trace=other, samples=samples)
-    with pytest.raises(TemporalAttentionError, match="the trace of TempoControl, but got that of a file"):
+    with pytest.raises(TemporalAttentionError, match="the trace of TempoControl, but got one from a file"):
         run(TempoReportNode, trace=RUNS.find(samples["samples"], trace).trace, samples=samples)
 
 
