@@ -35,11 +35,15 @@ def window_inputs(end: float = 1.0, why: str = "") -> list[io.Input]:
             "start_percent",
             default=0.0,
             advanced=True,
-            tooltip="Where in the run it begins, 0 = first step. The same measure as the percents of the built-in nodes.",
+            tooltip="Where in the run the node starts acting, 0 = first step. Same scale as start_percent in built-in nodes.",
             **common,
         ),
         io.Float.Input(
-            "end_percent", default=end, advanced=True, tooltip=f"Where in the run it ends, 1 = last step.{why}", **common
+            "end_percent",
+            default=end,
+            advanced=True,
+            tooltip=f"Where in the run the node stops acting, 1 = last step.{why}",
+            **common,
         ),
     ]
 
@@ -95,8 +99,8 @@ def keep_attention_input() -> io.Input:
         "keep_attention",
         default=False,
         advanced=True,
-        tooltip="Keep the result of each attention for the way back: a gradient takes 6 to 14 % less time (measured), more in "
-        "long videos, and up to half as much memory again.",
+        tooltip="Keep the output of each attention for the backward pass: a gradient takes 6 to 14 % less time (measured), with "
+        "a larger saving in long videos, and up to 50 % more memory.",
     )
 
 
@@ -110,7 +114,7 @@ def numbers(text: str, what: str) -> frozenset[int] | None:
             raise TemporalAttentionError(
                 f"{what} such as 0-9, 12, at most {LARGEST_NUMBER}",
                 repr(part),
-                "Write ranges upwards, separated by commas.",
+                "Write ranges from low to high, separated by commas.",
             )
         chosen.update(range(first, last + 1))
     return frozenset(chosen) or None
@@ -120,12 +124,12 @@ def trace_inputs(socket=Trace, node: str = LOADABLE) -> list[io.Input]:
     """The trace of a node, and the latent that says which run is meant: a loaded trace is a run by itself."""
     loadable = node == LOADABLE
     return [
-        socket.Input("trace", tooltip=f"The trace of a {node} node."),
+        socket.Input("trace", tooltip=f"The trace from a {node} node."),
         io.Latent.Input(
             "samples",
             optional=loadable,
             tooltip="The latent that the traced sampler returned. It makes this node wait for the sampler and tells it which "
-            f"run is meant.{' A trace of Load Trace needs none.' if loadable else ''}",
+            f"run is meant.{' A trace from Load Trace needs none.' if loadable else ''}",
         ),
     ]
 
@@ -136,15 +140,15 @@ def traced_run(trace, samples: dict | None, node: str = "Trace Attention") -> Fo
         return Found(trace, exact=True)
     if samples is None:
         raise TemporalAttentionError(
-            "the latent of the traced sampler at samples", "nothing", "Connect it: only a trace of Load Trace needs none."
+            "the latent of the traced sampler at samples", "nothing", "Connect it: only a trace from Load Trace needs none."
         )
     found = RUNS.find(samples["samples"], trace)
     if found is None:
         raise TemporalAttentionError(
             "a trace with a run in it",
             "one without any",
-            f"Connect the MODEL of the same {node} node to the sampler, and the sampler's LATENT to samples. If both "
-            "are so, the run is older than the last 8: change the sampler's seed to run it again.",
+            f"Connect the MODEL of the same {node} node to the sampler, and the sampler's LATENT to samples. If both are already "
+            "connected, the run is older than the last 8: change the sampler's seed to run it again.",
         )
     return found
 
@@ -170,4 +174,4 @@ def frame_attention_run(trace, samples: dict | None) -> Found:
 
 def provenance(found: Found) -> str:
     """What a picture's title says where the latent did not identify the run."""
-    return "" if found.exact else " (the newest traced run: no run returned this very latent)"
+    return "" if found.exact else " (showing the newest traced run; none returned this latent)"

@@ -24,8 +24,8 @@ def steps_input() -> io.Input:
         default="",
         advanced=True,
         placeholder="a tenth into the run",
-        tooltip="Sampling steps to average over, such as 0-3, 12. Empty = the one a tenth into the run, as in the paper (step 5 "
-        "of 50): massive activations fade as the noise does.",
+        tooltip="Sampling steps to average over, such as 0-3, 12. Empty = the step a tenth of the way into the run, as in the "
+        "paper (step 5 of 50): massive activations fade as the noise does.",
     )
 
 
@@ -35,8 +35,8 @@ def channels_input() -> io.Input:
         "channels",
         default="",
         placeholder="automatic",
-        tooltip="Channels of the block's output to change, such as 1188. Empty = the massive ones of the connected profile, else "
-        "the published ones of this model.",
+        tooltip="Channels of the block's output to change, such as 1188. Empty = the massive channels in the connected profile, "
+        "otherwise the published ones for this model.",
     )
 
 
@@ -47,8 +47,8 @@ def blocks_input() -> io.Input:
         default="",
         advanced=True,
         placeholder="automatic",
-        tooltip="Blocks whose output is changed, counted from 0, such as 9. Empty = the published block of this model; for other "
-        "models one at 0.3 of the depth, which is a guess, or the nearest one with massive channels in the profile.",
+        tooltip="Blocks whose output is changed, counted from 0, such as 9. Empty = the published block for this model; for "
+        "other models the one at 0.3 of the depth, which is a guess, or the nearest one with massive channels in the profile.",
     )
 
 

@@ -45,12 +45,12 @@ def checked(model, latent: dict, reference: dict) -> tuple[dict, dict]:
     if video.shape[2] < 2:
         raise TemporalAttentionError("a latent of at least 2 frames", "1", "A still has no attention between frames.")
     if len(other) != 1:
-        raise TemporalAttentionError("one reference video", f"a batch of {len(other)}", "Take one with Get Latent From Batch.")
+        raise TemporalAttentionError("one reference video", f"a batch of {len(other)}", "Pick one with Get Latent From Batch.")
     if video.shape[1:3] != other.shape[1:3]:
         raise TemporalAttentionError(
-            f"a reference of {video.shape[2]} latent frames with {video.shape[1]} channels, as the video",
+            f"a reference of {video.shape[2]} latent frames with {video.shape[1]} channels, like the video",
             f"{other.shape[2]} frames with {other.shape[1]} channels",
-            "Encode as many frames as you want to make, by this model's VAE. Width and height may differ.",
+            "Encode as many frames as you want to generate, with this model's VAE. Width and height may differ.",
         )
     return latent, reference
 
@@ -97,11 +97,11 @@ class Evaluation:
 def _refuse_others(samples: Tensor) -> None:
     if samples.is_nested:
         raise TemporalAttentionError(
-            "a latent of video alone", "video with audio", "Nurse the noise of the video without its audio."
+            "a video-only latent", "video with audio", "Optimise the noise of the video without its audio."
         )
     if samples.ndim != 5:
         raise TemporalAttentionError(
             "a latent [batch, channels, frames, height, width]",
             f"one of {samples.ndim} dimensions",
-            "Stable Video Diffusion and AnimateDiff, whose batch is the frames, have no gradients here.",
+            "Stable Video Diffusion and AnimateDiff, whose batch is the frames, are not supported here.",
         )

@@ -22,8 +22,8 @@ def attention_input() -> io.Input:
         options=list(ATTENTIONS),
         default="self or temporal",
         advanced=True,
-        tooltip="self or temporal: what mixes frames: self-attention over the whole video, joint attention with the text, or the "
-        "temporal layers of a UNet. spatial: within each frame, UNets only. cross: to the text, uniform only.",
+        tooltip="self or temporal: what mixes frames: self-attention over the whole video, joint attention with the text, or "
+        "the temporal layers of a UNet. spatial: within each frame, UNets only. cross: attention to the text, uniform only.",
     )
 
 

@@ -73,16 +73,16 @@ def _channels(
         raise TemporalAttentionError(
             "a profile with massive activations",
             nothing_massive(profile),
-            "Nothing is steered. To steer all the same, type channel numbers into channels, or remove this node.",
+            "Nothing is steered. To steer anyway, type channel numbers into channels; otherwise remove this node.",
         )
     if network.preset:
-        return network.preset.channels, f"published for {network.preset.model}, which has this shape"
+        return network.preset.channels, f"published for {network.preset.model}, which has the same shape"
     size = " and ".join(map(str, sorted(set(network.hidden.values()))))
     raise TemporalAttentionError(
         "the massive channels of this model",
         f"neither numbers nor a profile, for {network.family} of {len(network.hidden)} blocks and hidden size {size}, whose "
         "channels were never published",
-        "Measure them with Massive Activations and connect the profile of its report, or type channel numbers.",
+        "Measure them with Massive Activations and connect the profile from its report, or type channel numbers.",
     )
 
 

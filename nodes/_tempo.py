@@ -28,8 +28,8 @@ def fps_input() -> io.Input:
         min=1.0,
         max=240.0,
         step=0.01,
-        tooltip="Video frames a second of the model: 16 for Wan 2.1, Wan 2.2 14B and CogVideoX 1.5, 24 for Wan 2.2 5B, "
-        "HunyuanVideo and LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
+        tooltip="The model's frame rate, in video frames per second: 16 for Wan 2.1, Wan 2.2 14B and CogVideoX 1.5, 24 for Wan "
+        "2.2 5B, HunyuanVideo and LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
     )
 
 
@@ -41,8 +41,8 @@ def clip_inputs() -> list[io.Input]:
             default=81,
             min=1,
             max=shared.LARGEST_NUMBER,
-            tooltip="Video frames to draw, for the picture only: the schedule itself is made for whatever is sampled. Not used "
-            "where samples is connected.",
+            tooltip="Video frames to draw, for the picture only: the schedule itself adapts to whatever is sampled. Ignored if "
+            "samples is connected.",
         ),
         io.Int.Input(
             "temporal_compression",
@@ -50,10 +50,12 @@ def clip_inputs() -> list[io.Input]:
             min=1,
             max=64,
             advanced=True,
-            tooltip="Video frames that the VAE makes of each latent frame but the first, for the picture only: 4 for Wan, "
-            "HunyuanVideo and CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.",
+            tooltip="Video frames per latent frame after the first, for the picture only: 4 for Wan, HunyuanVideo and "
+            "CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.",
         ),
-        Socket.Input("tempo", optional=True, tooltip="Another schedule, whose phrases come first. No phrase may be in both."),
+        Socket.Input(
+            "tempo", optional=True, tooltip="Another schedule to add to; its phrases come first. No phrase may appear in both."
+        ),
         io.Latent.Input("samples", optional=True, tooltip="The latent to be sampled: the picture is drawn over its frames."),
     ]
 
@@ -79,7 +81,7 @@ def shown(cls, tempo: Tempo, fps: float, clip: Clip) -> io.NodeOutput:
 def optimised_run(trace, samples: dict) -> Found:
     """The run behind the trace of TempoControl. Raises TemporalAttentionError for that of another node or of a file."""
     if not isinstance(trace, WordRecorder):
-        came = "that of a file, which has no schedule" if isinstance(trace, shared.LoadedTrace) else "that of another node"
+        came = "one from a file, which has no schedule" if isinstance(trace, shared.LoadedTrace) else "one from another node"
         raise TemporalAttentionError(f"the trace of {TRACER}", came, f"Connect the trace output of {TRACER}.")
     return shared.traced_run(trace, samples, TRACER)
 
@@ -94,6 +96,6 @@ def drawn_clip(frames: int, compression: int, samples: dict | None) -> Clip:
         raise TemporalAttentionError(
             "the latent of a video, [batch, channels, frames, height, width]",
             str(list(video.shape)),
-            "Connect an empty video latent, or leave samples open and set frames.",
+            "Connect an empty video latent, or leave samples unconnected and set frames.",
         )
     return Clip(video.shape[2], compression)

@@ -21,12 +21,12 @@ def trace_or_set_inputs() -> list[io.Input]:
         io.MultiType.Input(
             "trace",
             types=[shared.Trace, TraceSet],
-            tooltip="A run with a technique on it, from Trace Attention or Load Trace, or many from Trace Set.",
+            tooltip="A run with a technique on it, from Trace Attention or Load Trace, or many runs from Trace Set.",
         ),
         io.Latent.Input(
             "samples",
             optional=True,
-            tooltip="The latent that the traced sampler returned. Not needed for a trace of Load Trace or Trace Set.",
+            tooltip="The latent that the traced sampler returned. Not needed for a trace from Load Trace or Trace Set.",
         ),
         *baseline_inputs(),
     ]
@@ -38,11 +38,11 @@ def baseline_inputs() -> list[io.Input]:
         shared.Trace.Input(
             "baseline",
             optional=True,
-            tooltip="The same run without the technique: same seed, steps and size. Open = each call is compared with itself "
-            "before the edits.",
+            tooltip="The same run without the technique: same seed, steps and size. Not connected = each call is compared with "
+            "itself before the edits.",
         ),
         io.Latent.Input(
-            "baseline_samples", optional=True, tooltip="The latent of the baseline's sampler. A loaded trace needs none."
+            "baseline_samples", optional=True, tooltip="The latent from the baseline's sampler. A loaded trace needs none."
         ),
     ]
 
@@ -54,7 +54,7 @@ def look_inputs() -> list[io.Input]:
 
 
 def which_calls_inputs() -> list[io.Input]:
-    """Which calls count as active and as deep, and of which branch."""
+    """Which calls count as active and as deep, and which branch they belong to."""
     return [
         io.Float.Input(
             "active_threshold",
@@ -83,7 +83,7 @@ def chosen(trace, samples, baseline, baseline_samples, branch: str) -> tuple[Vid
     if isinstance(trace, Videos):
         if baseline is not None:
             raise TemporalAttentionError(
-                "nothing at baseline beside a trace set", "a trace", "Give the baselines to the Trace Set node."
+                "nothing at baseline with a trace set", "a trace", "Give the baselines to the Trace Set node instead."
             )
         return trace, ""
     return paired(trace, samples, baseline, baseline_samples, branch, "video")

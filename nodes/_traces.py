@@ -19,7 +19,9 @@ def trace_path(name: str) -> Path:
         if path.is_file():
             return path
     known = ", ".join(known_names(kept)) or "none yet"
-    raise TemporalAttentionError(f"the name of a trace in {kept} ({known})", repr(name), "Save one first, or choose one of them.")
+    raise TemporalAttentionError(
+        f"the name of a trace in {kept} ({known})", repr(name), "Save one first, or choose one of these."
+    )
 
 
 def matching(pattern: str) -> dict[str, Path]:
@@ -32,6 +34,8 @@ def matching(pattern: str) -> dict[str, Path]:
     if not names:
         known = ", ".join(known_names(kept)) or "none yet"
         raise TemporalAttentionError(
-            f"a pattern such as sth_* that fits a trace in {kept} ({known})", repr(pattern), "Save traces first, or change it."
+            f"a pattern such as sth_* that matches a trace in {kept} ({known})",
+            repr(pattern),
+            "Save traces first, or change the pattern.",
         )
     return {name[len(start) : len(name) - len(end)]: kept / f"{name}{SUFFIX}" for name in names}

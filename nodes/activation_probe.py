@@ -33,8 +33,8 @@ class ActivationProbeNode(io.ComfyNode):
                     "action",
                     options=list(ACTIONS),
                     default=ACTIONS[0],
-                    tooltip="zero: take them away. amplify: multiply them by factor. set to maximum: give each the magnitude of "
-                    "the largest one in the video, times factor, and keep its sign.",
+                    tooltip="zero: set them to 0. amplify: multiply them by factor. set to maximum: give each the magnitude of "
+                    "the largest one in the video, times factor, keeping its sign.",
                 ),
                 io.Combo.Input(
                     "tokens",
@@ -48,7 +48,7 @@ class ActivationProbeNode(io.ComfyNode):
                     min=-100.0,
                     max=100.0,
                     step=0.1,
-                    tooltip="For amplify and set to maximum. The paper: 2.5. Amplify by 1 changes nothing at all.",
+                    tooltip="For amplify and set to maximum. The paper uses 2.5. Amplifying by 1 changes nothing at all.",
                 ),
                 massive.channels_input(),
                 massive.blocks_input(),
@@ -56,8 +56,13 @@ class ActivationProbeNode(io.ComfyNode):
                 shared.branch_input("Act on"),
             ],
             outputs=[
-                io.Model.Output(display_name="model", tooltip="The model with the probe in it. Techniques stack in node order."),
-                io.String.Output(display_name="settings", tooltip="Which channels of which block are changed, and why these."),
+                io.Model.Output(
+                    display_name="model", tooltip="The model with the probe attached. Techniques stack in node order."
+                ),
+                io.String.Output(
+                    display_name="settings",
+                    tooltip="Which channels of which block are changed, and where that choice comes from.",
+                ),
             ],
         )
 

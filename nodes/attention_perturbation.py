@@ -24,8 +24,8 @@ class AttentionPerturbationNode(io.ComfyNode):
             node_id="TA_AttentionPerturbation",
             display_name="Attention Perturbation",
             category=shared.DIAGNOSTICS,
-            description="Shows what a block's attention is for by taking its pattern away: identity (each token keeps its own "
-            "value), uniform (each takes the mean of all), or a mix. Expect damage: to try all blocks at once use Perturbation "
+            description="Shows what a block's attention does by replacing its pattern: identity (each token keeps its own "
+            "value), uniform (each takes the mean of all), or a mix. Expect damage. To try all blocks in turn use Perturbation "
             "Sweep.",
             search_aliases=["perturbed attention", "identity attention", "uniform attention", "ablate block", "PAG"],
             inputs=[
@@ -34,8 +34,8 @@ class AttentionPerturbationNode(io.ComfyNode):
                     "replace_by",
                     options=list(REPLACEMENTS),
                     default=REPLACEMENTS[0],
-                    tooltip="identity: each token keeps its own value, frames lose structure. uniform: each takes the mean of "
-                    "all, the video stands stiller. mix: identity_share of the one, the rest of the other.",
+                    tooltip="identity: each token keeps its own value; frames lose structure. uniform: each takes the mean of "
+                    "all; the video moves less. mix: identity_share of the first, the rest of the second.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -44,14 +44,14 @@ class AttentionPerturbationNode(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="How far the output moves to that of the replaced pattern. 0 changes nothing at all.",
+                    tooltip="How far the output is blended towards that of the replaced pattern. 0 changes nothing at all.",
                 ),
                 io.String.Input(
                     "blocks",
                     default="0",
                     placeholder="all",
                     tooltip="Blocks whose attention is replaced, counted from 0, such as 0-3, 12. Empty = all, which ruins most "
-                    "videos. Entropy Profile gives lists for here.",
+                    "videos. Entropy Profile outputs lists to use here.",
                 ),
                 io.Float.Input(
                     "identity_share",

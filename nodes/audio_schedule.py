@@ -22,8 +22,8 @@ class AudioScheduleNode(io.ComfyNode):
             node_id="TA_AudioSchedule",
             display_name="Audio Schedule",
             category=shared.CATEGORY,
-            description="Lets a word or phrase of the prompt happen in time with a soundtrack: it is wanted where sounds begin, "
-            "such as hits, steps or beats. The sound starts with the clip. For TempoControl.",
+            description="Times a word or phrase of the prompt to a soundtrack: it is wanted where sounds begin, such as hits, "
+            "steps or beats. The sound starts with the clip. For TempoControl.",
             search_aliases=["TempoControl", "audio reactive", "onset", "beat", "sound to video", "music", "envelope"],
             inputs=[
                 io.Audio.Input("audio", tooltip="The soundtrack, from the clip's first frame on."),
@@ -31,7 +31,7 @@ class AudioScheduleNode(io.ComfyNode):
                     "phrase",
                     default="",
                     placeholder="hammer hits",
-                    tooltip="A word or phrase as it stands in the prompt, such as the verb of what makes the sound.",
+                    tooltip="A word or phrase exactly as it stands in the prompt, such as the verb for what makes the sound.",
                 ),
                 _tempo.fps_input(),
                 *_tempo.clip_inputs(),

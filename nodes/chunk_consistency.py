@@ -25,20 +25,20 @@ class ChunkConsistencyNode(io.ComfyNode):
             node_id="TA_ChunkConsistency",
             display_name="Chunk Consistency",
             category=shared.DIAGNOSTICS,
-            description="Measures how alike neighbouring frames are, and whether they are less so where a latent frame begins. "
-            "A video VAE decodes each latent frame to several frames, and models tend to jump at these borders. By SSIM of "
-            "the pixels, or by a CLIP or DINO model if one is connected.",
+            description="Measures how alike neighbouring frames are, and whether they are less alike where a latent frame "
+            "begins. A video VAE decodes each latent frame to several frames, and models tend to jump at these borders. "
+            "Compares by SSIM of the pixels, or by a CLIP or DINO model if one is connected.",
             search_aliases=["cross-chunk", "within-chunk", "frame similarity", "temporal consistency", "SSIM", "DINO", "STAS"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("images", tooltip="The whole decoded clip, at least 3 frames, none cut off."),
+                io.Image.Input("images", tooltip="The whole decoded clip, uncut, at least 3 frames."),
                 io.Int.Input(
                     "temporal_compression",
                     default=4,
                     min=2,
                     max=64,
-                    tooltip="Frames that the VAE makes of each latent frame but the first: 4 for Wan, HunyuanVideo, CogVideoX, 6 "
-                    "for Mochi, 8 for LTX-Video and Cosmos 1. Not used where samples is connected.",
+                    tooltip="Video frames per latent frame after the first: 4 for Wan, HunyuanVideo, CogVideoX, 6 for Mochi, 8 "
+                    "for LTX-Video and Cosmos 1. Ignored if samples is connected.",
                 ),
                 io.Latent.Input(
                     "samples",
@@ -48,8 +48,8 @@ class ChunkConsistencyNode(io.ComfyNode):
                 io.ClipVision.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="A CLIP, SigLIP or DINOv2 model of Load CLIP Vision: frames are compared by its embeddings. Open: by "
-                    "SSIM of their pixels, which also falls where things move.",
+                    tooltip="A CLIP, SigLIP or DINOv2 model from Load CLIP Vision: frames are compared by its embeddings. Not "
+                    "connected: by SSIM of their pixels, which also drops where things move.",
                 ),
             ],
             outputs=[

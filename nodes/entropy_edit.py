@@ -27,8 +27,8 @@ class EntropyEditNode(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="A video model that reads text."),
                 io.Conditioning.Input("source", tooltip="What the video shows without the edit."),
-                io.Conditioning.Input("target", tooltip="What it shall show. Change as few words as possible."),
-                io.Conditioning.Input("negative", tooltip="The negative prompt of both."),
+                io.Conditioning.Input("target", tooltip="What it should show. Change as few words as possible."),
+                io.Conditioning.Input("negative", tooltip="The negative prompt for both."),
                 io.Float.Input("cfg", default=5.0, min=0.0, max=100.0, step=0.1, tooltip="Scale of classifier-free guidance."),
                 io.Float.Input(
                     "share",
@@ -36,8 +36,8 @@ class EntropyEditNode(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="Share of the blocks that take the source's attention, those of lowest entropy first. Higher keeps "
-                    "more of the source, lower follows the target prompt more. 0 is a video of its own.",
+                    tooltip="Share of the blocks that take the source's attention, lowest entropy first. Higher keeps more of "
+                    "the source, lower follows the target prompt more. 0 ignores the source.",
                 ),
                 io.Mask.Input(
                     "mask", optional=True, tooltip="Where the video may change (white). Elsewhere it stays the source's."
@@ -48,9 +48,9 @@ class EntropyEditNode(io.ComfyNode):
                     options=list(PATTERNS),
                     default="self",
                     optional=True,
-                    tooltip="What the target takes over there. self: the paper. self and cross: also which words each place "
-                    "reads, which keeps things in place; replace words by as many others. Models whose text and video share one "
-                    "attention (HunyuanVideo, CogVideoX, Mochi) know no difference.",
+                    tooltip="What the target takes over in those blocks. self: as in the paper. self and cross: also which "
+                    "words each place reads, which keeps things in place; replace words with the same number of words. Makes no "
+                    "difference on models whose text and video share one attention (HunyuanVideo, CogVideoX, Mochi).",
                 ),
             ],
             outputs=[

@@ -25,7 +25,7 @@ class EntropyGuidanceNode(io.ComfyNode):
             display_name="Entropy Guidance (IE-Adapt)",
             category=shared.CATEGORY,
             description="Guides away from what the model predicts when one block's attention is replaced, as PAG, SLG and STG "
-            "do, but measures which block that should be, and runs only the blocks from there on again.",
+            "do, but measures which block to replace, and reruns only the blocks from there on.",
             search_aliases=["IE-Adapt", "perturbed attention guidance", "PAG", "SLG", "STG", "skip layer", "entropy", "quality"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model."),
@@ -44,9 +44,9 @@ class EntropyGuidanceNode(io.ComfyNode):
                     default=AUTOMATIC,
                     min=AUTOMATIC,
                     max=shared.LARGEST_NUMBER,
-                    tooltip="The block whose attention is replaced. -1 = the block of highest entropy, measured over the first "
-                    "quarter of the run (at most three steps and half of those between start and end), which is not guided. "
-                    "Entropy Profile gives a number to connect.",
+                    tooltip="The block whose attention is replaced. -1 = the block with the highest entropy, measured over the "
+                    "first quarter of the run (at most three steps, and at most half of those between start and end), which is "
+                    "not guided. You can connect Entropy Profile's number instead.",
                 ),
                 io.Float.Input(
                     "rescale",
@@ -55,14 +55,15 @@ class EntropyGuidanceNode(io.ComfyNode):
                     max=1.0,
                     step=0.05,
                     advanced=True,
-                    tooltip="How far the result's contrast is brought back to the unguided one's. Raise it when colours burn.",
+                    tooltip="How far the result's contrast is brought back to that of the unguided prediction. Raise it when "
+                    "colours burn.",
                 ),
                 io.Combo.Input(
                     "attention",
                     options=list(KINDS),
                     default="over time",
                     advanced=True,
-                    tooltip="Which attention is replaced: that between frames, or, in UNets such as SVD, that within each frame.",
+                    tooltip="Which attention is replaced: between frames or, in UNets such as SVD, within each frame.",
                 ),
                 *shared.window_inputs(),
             ],
@@ -81,7 +82,7 @@ class EntropyGuidanceNode(io.ComfyNode):
 
 
 RULE_HELP = (
-    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best average "
-    "of the paper). U - A, U - I: towards U. Strategies 1 and 3: the same within classifier-free guidance. Strategy 4: U "
-    "instead of A, without any extra prediction; scale only switches it."
+    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best average of "
+    "the paper). U - A, U - I: towards U. Strategies 1 and 3: the same within classifier-free guidance. Strategy 4: U instead "
+    "of A, without any extra prediction; scale only switches it on or off."
 )

@@ -21,9 +21,9 @@ class EntropyProfileNode(io.ComfyNode):
             node_id="TA_EntropyProfile",
             display_name="Entropy Profile",
             category=shared.DIAGNOSTICS,
-            description="Says how spread out the attention of each block is, from 0 (each token looks at one) to 100 % (at all "
-            "alike), and how much energy its output keeps. High-entropy blocks matter for quality, low-entropy ones hold the "
-            "structure (IE-Adapt). It chooses the block for guidance and the blocks for editing.",
+            description="Shows how spread out the attention of each block is, from 0 (each token attends to a single one) to "
+            "100 % (to all equally), and how much energy its output keeps. High-entropy blocks matter for quality, low-entropy "
+            "ones hold the structure (IE-Adapt). Suggests the block for guidance and the blocks for editing.",
             search_aliases=["attention entropy", "IE-Adapt", "which layer to skip", "SLG layers", "PAG layers", "block choice"],
             is_output_node=True,
             inputs=[
@@ -41,7 +41,9 @@ class EntropyProfileNode(io.ComfyNode):
                 io.Image.Output(display_name="bars", tooltip="Entropy of each block with the 50 % line, energy as dots."),
                 io.Image.Output(display_name="over_steps", tooltip="Entropy of each block at each step."),
                 io.String.Output(display_name="report", tooltip="The numbers, and the block lists. Connect to Preview as Text."),
-                io.Int.Output(display_name="highest_block", tooltip="The block of highest entropy: the one for guidance."),
+                io.Int.Output(
+                    display_name="highest_block", tooltip="The block with the highest entropy: the one to use for guidance."
+                ),
                 io.String.Output(display_name="higher_half", tooltip="Its blocks as text, for the blocks input of other nodes."),
                 io.String.Output(display_name="lower_half", tooltip="The same for the half that holds structure: for editing."),
             ],

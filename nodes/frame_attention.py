@@ -23,9 +23,9 @@ class FrameAttentionNode(io.ComfyNode):
             node_id="TA_FrameAttention",
             display_name="Frame Attention",
             category=shared.DIAGNOSTICS,
-            description="Draws how much each latent frame (row) attends to each other one (column), averaged over heads or head "
-            "by head: a row of matrices for every block, a column for every step. A bright diagonal means that frames keep to "
-            "themselves.",
+            description="Draws how much each latent frame (row) attends to every other (column), averaged over heads or head by "
+            "head: a row of matrices for every block, a column for every step. A bright diagonal means that frames mostly "
+            "attend to themselves.",
             search_aliases=["attention matrix", "temporal attention map", "frame to frame"],
             is_output_node=True,
             inputs=[
@@ -54,8 +54,8 @@ class FrameAttentionNode(io.ComfyNode):
                     options=[SIDE_BY_SIDE, FILM],
                     default=SIDE_BY_SIDE,
                     optional=True,
-                    tooltip="side by side: one picture, a column a step. film: a picture for each step with the matrices of at "
-                    "most 12 blocks; save it as a video.",
+                    tooltip="side by side: one picture, one column per step. film: a picture for each step with the matrices of "
+                    "at most 12 blocks; save it as a video.",
                 ),
                 io.String.Input(
                     "heads",
@@ -63,20 +63,22 @@ class FrameAttentionNode(io.ComfyNode):
                     placeholder="mean",
                     optional=True,
                     advanced=True,
-                    tooltip="Heads to draw one by one, such as 0-3, in the blocks named at head_blocks of Trace Attention. "
-                    "Empty = the mean over all heads, which every trace has.",
+                    tooltip="Heads to draw one by one, such as 0-3, in the blocks set in Trace Attention's head_blocks. Empty = "
+                    "the mean over all heads, which every trace has.",
                 ),
                 shared.Trace.Input(
                     "baseline", optional=True, tooltip="Another run of the same length: draws what changed, trace minus baseline."
                 ),
                 io.Latent.Input(
-                    "baseline_samples", optional=True, tooltip="The latent of the baseline's sampler. A loaded trace needs none."
+                    "baseline_samples",
+                    optional=True,
+                    tooltip="The latent from the baseline's sampler. A loaded trace needs none.",
                 ),
             ],
             outputs=[
                 io.Image.Output(
                     display_name="image",
-                    tooltip="The matrices on one colour scale, 1024 pixels wide; a batch where it is a film.",
+                    tooltip="The matrices on one colour scale, 1024 pixels wide; for film, a batch of pictures.",
                 )
             ],
         )

@@ -25,31 +25,35 @@ class FrameSimilarityNode(io.ComfyNode):
             display_name="Frame Similarity",
             category=shared.CATEGORY,
             description="Measures how alike any two frames of a reference video are. Temporal Attention Regularization takes "
-            "the matrix in place of its Gaussian band, and the new video changes when the reference does: dynamics transfer.",
+            "the matrix in place of its Gaussian band, so that the new video changes when the reference does (dynamics "
+            "transfer).",
             search_aliases=["dynamics transfer", "TAR", "VSTAR", "similarity matrix", "reference video", "DreamSim", "SSIM"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("images", tooltip="The reference video, at least 3 frames. Its length need not be that of yours."),
+                io.Image.Input(
+                    "images", tooltip="The reference video, at least 3 frames. It may be longer or shorter than yours."
+                ),
                 io.ClipVision.Input(
                     "clip_vision",
                     optional=True,
-                    tooltip="A CLIP, SigLIP or DINOv2 model of Load CLIP Vision: frames are compared by what they show. Open: by "
-                    "SSIM of their pixels, which falls fast where things move.",
+                    tooltip="A CLIP, SigLIP or DINOv2 model from Load CLIP Vision: frames are compared by what they show. Not "
+                    "connected: by SSIM of their pixels, which drops quickly where things move.",
                 ),
                 io.Int.Input(
                     "frames",
                     default=33,
                     min=3,
                     max=512,
-                    tooltip="At most so many frames, evenly spread over the video, are compared. More than your video has latent "
-                    "frames brings nothing.",
+                    tooltip="Maximum number of frames to compare, evenly spread over the video. More than your video's latent "
+                    "frames does not help.",
                 ),
                 io.Boolean.Input(
                     "stretch",
                     default=True,
                     advanced=True,
-                    tooltip="Stretch the values to the full range from 0 to 1. Attention ignores what all of them share, and "
-                    "those of a vision model lie close to 1. Off: as measured, negative ones as 0, to compare videos.",
+                    tooltip="Stretch the values to the full range from 0 to 1. Attention ignores what all values share, and a "
+                    "vision model's values are all close to 1. Off: as measured, with negative values set to 0, to compare "
+                    "videos.",
                 ),
             ],
             outputs=[

@@ -25,8 +25,9 @@ class InitialNoiseNursingNode(io.ComfyNode):
             node_id="TA_InitialNoiseNursing",
             display_name="Initial Noise Nursing",
             category=shared.CATEGORY,
-            description="Looks for initial noise with which the model attends between frames as it does in a reference video, so "
-            "that the new video changes over time as that one does: optimisation-based nursing of VSTAR, appendix B. Slow.",
+            description="Searches for initial noise with which the model attends between frames as it does in a reference "
+            "video, so that the new video changes over time as the reference does (optimisation-based nursing, VSTAR appendix "
+            "B). Slow.",
             search_aliases=["VSTAR", "noise optimization", "correlated noise", "reference video", "dynamics transfer"],
             is_output_node=True,
             is_experimental=True,
@@ -37,7 +38,8 @@ class InitialNoiseNursingNode(io.ComfyNode):
                 io.Latent.Input("latent_image", tooltip="The empty latent that also goes to Sampler Custom Advanced."),
                 io.Latent.Input(
                     "reference",
-                    tooltip="A video that changes as yours should, encoded by this model's VAE: as many frames, of any size.",
+                    tooltip="A video that changes the way yours should, encoded with this model's VAE: same number of frames, "
+                    "any size.",
                 ),
                 *_search_inputs(),
                 shared.blocks_input(),
@@ -79,7 +81,8 @@ def _search_inputs() -> list[io.Input]:
             default=20,
             min=0,
             max=500,
-            tooltip="Updates of the noise; each takes the time of about nine steps without guidance. 0 = the noise as it came.",
+            tooltip="Updates of the noise; each takes about as long as nine steps without guidance. 0 = leave the noise as it "
+            "is.",
         ),
         io.Float.Input(
             "learning_rate",
@@ -97,8 +100,8 @@ def _search_inputs() -> list[io.Input]:
             max=1000.0,
             step=0.01,
             round=1e-5,
-            tooltip="Lambda: holds the noise near to what the model was trained on. Raise it where the picture suffers, lower it "
-            "where nothing changes.",
+            tooltip="Lambda: keeps the noise close to what the model was trained on. Raise it if the picture suffers, lower it "
+            "if nothing changes.",
         ),
         io.Float.Input(
             "percent",
@@ -106,14 +109,14 @@ def _search_inputs() -> list[io.Input]:
             min=0.01,
             max=0.95,
             step=0.01,
-            tooltip="Where in a run the attentions are compared. Early, the reference is buried in noise and tells nothing; "
-            "late, the new video is only a guess yet.",
+            tooltip="Where in a run the attentions are compared. Too early, the reference is buried in noise and says nothing; "
+            "too late, the new video is still only a guess.",
         ),
         io.Boolean.Input(
             "optimise_mean",
             default=True,
             advanced=True,
-            tooltip="Give every value of the noise a mean of its own. Off: only the variance and the correlation between frames "
-            "are looked for, two numbers in all.",
+            tooltip="Give every value of the noise its own mean. Off: only the variance and the correlation between frames are "
+            "optimised, two numbers in all.",
         ),
     ]

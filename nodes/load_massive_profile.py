@@ -22,15 +22,15 @@ class LoadMassiveProfileNode(io.ComfyNode):
             node_id="TA_LoadMassiveProfile",
             display_name="Load Massive Profile",
             category=shared.DIAGNOSTICS,
-            description="Reads the massive-activation profile of a model that Save Massive Profile kept. STAS refuses it on a "
-            "model of another shape.",
+            description="Loads a massive-activation profile that Save Massive Profile saved. STAS refuses it on a model of "
+            "another shape.",
             search_aliases=["open massive activations", "import profile", "STAS channels"],
             inputs=[massive.name_input()],
             outputs=[
                 massive.Profile.Output(
                     display_name="profile", tooltip="For STAS, Activation Probe, or a report's earlier input."
                 ),
-                io.String.Output(display_name="report", tooltip="The profile in words: a table, then what would be steered."),
+                io.String.Output(display_name="report", tooltip="The profile as text: a table, then what would be steered."),
             ],
         )
 
@@ -49,7 +49,7 @@ class LoadMassiveProfileNode(io.ComfyNode):
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in path.parent.glob(f"*{massive.SUFFIX}"))) or "none yet"
             raise TemporalAttentionError(
-                f"the name of a profile in {path.parent} ({known})", repr(name), "Save one first, or choose one of them."
+                f"the name of a profile in {path.parent} ({known})", repr(name), "Save one first, or choose one of these."
             )
         profile = load(path)
         return io.NodeOutput(profile, massive_report(profile, [], massive.wanted_block(profile)))

@@ -21,20 +21,19 @@ class LoadTraceNode(io.ComfyNode):
             node_id="TA_LoadTrace",
             display_name="Load Trace",
             category=shared.DIAGNOSTICS,
-            description="Reads a trace that Save Trace kept. Connect it to any node that draws a trace: it needs no "
-            "latent beside it.",
+            description="Loads a trace that Save Trace saved. Connect it to any node that draws a trace: no latent is needed.",
             search_aliases=["open trace", "import attention", "read trace"],
             inputs=[
                 io.String.Input(
                     "name",
                     default="trace",
                     tooltip="Name of the file in the folder traces of the output folder, such as trace_00003_. Without the "
-                    "number the newest of that name is read. Or connect the file output of Save Trace.",
+                    "number the newest file of that name is loaded. Or connect the file output of Save Trace.",
                 )
             ],
             outputs=[
                 shared.Trace.Output(display_name="trace", tooltip="For the nodes that draw or compare traces."),
-                io.String.Output(display_name="facts", tooltip="Model, sampler, seed, size and techniques of the run, in words."),
+                io.String.Output(display_name="facts", tooltip="Model, sampler, seed, size and techniques of the run, as text."),
             ],
         )
 

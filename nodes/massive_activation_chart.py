@@ -46,7 +46,7 @@ class MassiveActivationChartNode(io.ComfyNode):
                     default=AUTOMATIC,
                     min=AUTOMATIC,
                     max=shared.LARGEST_NUMBER,
-                    tooltip="Block to draw, counted from 0. -1 = the one in which a channel stands out most.",
+                    tooltip="Block to draw, counted from 0. -1 = the block in which a channel stands out most.",
                 ),
                 io.Int.Input(
                     "channel",
@@ -87,8 +87,8 @@ def _followed(records: list[Record], block: int, channel: int) -> int:
     channels = followed(records, len(records) * len(records[0].values["strongest"]))
     if channel not in (AUTOMATIC, *channels):
         raise TemporalAttentionError(
-            f"one of the strongest channels of block {block}, which alone are kept ({', '.join(map(str, channels))})",
+            f"one of the strongest channels of block {block}, the only ones kept ({', '.join(map(str, channels))})",
             f"channel {channel}",
-            "Set channel to one of them or to -1.",
+            "Set channel to one of these or to -1.",
         )
     return channels[0] if channel == AUTOMATIC else channel

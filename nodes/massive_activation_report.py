@@ -20,16 +20,16 @@ class MassiveActivationReportNode(io.ComfyNode):
             node_id="TA_MassiveActivationReport",
             display_name="Massive Activation Report",
             category=shared.DIAGNOSTICS,
-            description="Says which channels of a watched run are massive: block, peak, how far above the others, and how it "
-            "falls from the first latent frame over borders to the interior. Its profile feeds STAS. Connect report to Preview "
-            "as Text.",
+            description="Lists which channels of a watched run are massive: block, peak, how far above the others, and how it "
+            "falls from the first latent frame to the borders to the interior. Its profile feeds STAS. Connect report to "
+            "Preview as Text.",
             search_aliases=["massive channels", "STAS channels", "outlier channels", "activation report"],
             inputs=[
                 *shared.trace_inputs(massive.MassiveTrace, massive.NODE),
                 massive.Profile.Input(
                     "earlier",
                     optional=True,
-                    tooltip="A profile of the same model from other prompts: this run is averaged into it.",
+                    tooltip="A profile of the same model from earlier prompts: this run is averaged into it.",
                 ),
                 massive.steps_input(),
                 shared.branch_input("Average over"),

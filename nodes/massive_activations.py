@@ -22,10 +22,11 @@ class MassiveActivationsNode(io.ComfyNode):
             display_name="Massive Activations",
             category=shared.DIAGNOSTICS,
             description="Watches the output of every block while the model samples, to find its massive activations: the few "
-            "channels that are 50 times larger than the others. It only looks: the video is bit-identical to one without it.",
+            "channels whose values are 50 times larger than the others. It only observes: the video is bit-identical to one "
+            "without it.",
             search_aliases=["STAS", "outlier channels", "activation peaks", "find massive channels", "hidden state"],
             inputs=[
-                io.Model.Input("model", tooltip="A video model. To measure the model itself, leave techniques off it."),
+                io.Model.Input("model", tooltip="A video model. To measure the model itself, use it without techniques."),
                 *shared.window_inputs(),
                 shared.blocks_input(),
                 io.Float.Input(
@@ -35,7 +36,7 @@ class MassiveActivationsNode(io.ComfyNode):
                     max=50.0,
                     step=0.5,
                     advanced=True,
-                    tooltip="Tokens at each end of a latent frame that are counted as its border, in percent.",
+                    tooltip="Share of the tokens at each end of a latent frame that counts as its border, in percent.",
                 ),
             ],
             outputs=[

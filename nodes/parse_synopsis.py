@@ -19,21 +19,22 @@ class ParseSynopsisNode(io.ComfyNode):
             node_id="TA_ParseSynopsis",
             display_name="Parse Synopsis",
             category=shared.CATEGORY,
-            description="Reads the key prompts out of a language model's answer: numbered or bulleted lists, JSON, quotes, lines "
-            "with times, frames or percents, with chatter around them. Says what it left out, and where it cannot read a line.",
+            description="Extracts the key prompts from a language model's answer: numbered or bulleted lists, JSON, quotes, "
+            "lines with times, frames or percents, with chatter around them. Reports what it left out, and which line it cannot "
+            "read.",
             search_aliases=["VSP", "VSTAR", "video synopsis prompting", "LLM", "split text", "list parser", "key prompts"],
             inputs=[
                 io.String.Input(
                     "answer",
                     default="",
                     multiline=True,
-                    tooltip="The answer to a Synopsis Instruction, as the model gave it. You may as well write it by hand.",
+                    tooltip="The answer to a Synopsis Instruction, as the model gave it. You can also write it by hand.",
                 ),
             ],
             outputs=[
                 io.String.Output(
                     display_name="key_prompts",
-                    tooltip="One key prompt a line, behind its place where the answer has one (0s:, 50%: or f8:). For Video "
+                    tooltip="One key prompt per line, after its place if the answer has one (0s:, 50%: or f8:). For Video "
                     "Synopsis Prompt.",
                 ),
                 io.String.Output(display_name="report", tooltip="How many there are, where, and which lines were left out."),

@@ -28,25 +28,26 @@ class PerturbationSweepNode(io.ComfyNode):
             node_id="TA_PerturbationSweep",
             display_name="Perturbation Sweep",
             category=shared.DIAGNOSTICS,
-            description="Takes away the attention pattern of one block after the other, and of halves of the network, and "
-            "measures what changes: how much, the structure of the frames, the motion between them. By default at one step: two "
-            "predictions a block; whole generations are the paper's protocol.",
+            description="Replaces the attention pattern of one block after another, and of halves of the network, and measures "
+            "what changes: how much overall, the structure of the frames, the motion between them. By default at one step, with "
+            "two predictions per block; whole generations are the paper's protocol.",
             search_aliases=["perturbation analysis", "block importance", "which layer to skip", "SLG layers", "IE-Adapt"],
             is_output_node=True,
             inputs=[
                 io.Model.Input("model", tooltip="A video model, with or without techniques on it."),
                 io.Conditioning.Input("positive", tooltip="The prompt."),
                 io.Conditioning.Input(
-                    "negative", optional=True, tooltip="The negative prompt. Open: no guidance, whatever cfg is."
+                    "negative", optional=True, tooltip="The negative prompt. Not connected: no guidance, whatever cfg is."
                 ),
                 io.Latent.Input(
                     "latent",
-                    tooltip="Empty: the video is sampled up to the step. Holds a video: that is noised to the step.",
+                    tooltip="Empty latent: the video is sampled up to the step. Latent of a video: it is noised to the step.",
                 ),
                 io.Vae.Input(
                     "vae",
                     optional=True,
-                    tooltip="Compare frames as this VAE decodes them, once a run. Open: by the colours of the live preview.",
+                    tooltip="Compare frames decoded with this VAE, once per run. Not connected: by the colours of the live "
+                    "preview.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -54,7 +55,7 @@ class PerturbationSweepNode(io.ComfyNode):
                     min=0,
                     max=LARGEST_SEED,
                     control_after_generate=True,
-                    tooltip="Seed of the noise of all runs.",
+                    tooltip="Seed of the noise for all runs.",
                 ),
                 io.Float.Input("cfg", default=4.0, min=0.0, max=100.0, step=0.1, tooltip="Guidance, as in the sampler."),
                 io.Float.Input(
@@ -63,12 +64,13 @@ class PerturbationSweepNode(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Where in the run the prediction is compared, 0 = first step. The built-in nodes' measure of a run.",
+                    tooltip="Where in the run the prediction is compared, 0 = first step. Same scale as start_percent in "
+                    "built-in nodes.",
                 ),
                 io.Boolean.Input(
                     "whole_generations",
                     default=False,
-                    tooltip="Sample a whole video for each block and replacement, as the paper does. Takes as long as it sounds.",
+                    tooltip="Sample a whole video for each block and replacement, as the paper does. Very slow.",
                 ),
                 *_advanced_inputs(),
             ],

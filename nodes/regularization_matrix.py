@@ -21,8 +21,8 @@ class RegularizationMatrixNode(io.ComfyNode):
             node_id="TA_RegularizationMatrix",
             display_name="Regularization Matrix",
             category=shared.DIAGNOSTICS,
-            description="Draws what the Temporal Attention Regularization on a model adds to the attention between frames, one "
-            "matrix for each such node, before a single step is sampled.",
+            description="Draws what Temporal Attention Regularization adds to the attention between a model's frames, one "
+            "matrix per TAR node, before anything is sampled.",
             search_aliases=["TAR", "VSTAR", "band matrix", "delta A", "gaussian band"],
             is_output_node=True,
             inputs=[

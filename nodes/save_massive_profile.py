@@ -19,11 +19,14 @@ class SaveMassiveProfileNode(io.ComfyNode):
             node_id="TA_SaveMassiveProfile",
             display_name="Save Massive Profile",
             category=shared.DIAGNOSTICS,
-            description="Keeps the massive-activation profile of a model in ComfyUI's output folder, so that a model has to be "
-            "measured only once. A profile of the same name is replaced.",
+            description="Saves a model's massive-activation profile in ComfyUI's output folder, so that the model has to be "
+            "measured only once. A profile with the same name is overwritten.",
             search_aliases=["store massive activations", "export profile", "STAS channels"],
             is_output_node=True,
-            inputs=[massive.Profile.Input("profile", tooltip="The profile of Massive Activation Report."), massive.name_input()],
+            inputs=[
+                massive.Profile.Input("profile", tooltip="The profile from Massive Activation Report."),
+                massive.name_input(),
+            ],
             outputs=[io.String.Output(display_name="file", tooltip="The file that was written.")],
         )
 

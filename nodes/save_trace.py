@@ -20,7 +20,7 @@ class SaveTraceNode(io.ComfyNode):
             node_id="TA_SaveTrace",
             display_name="Save Trace",
             category=shared.DIAGNOSTICS,
-            description="Keeps everything that was recorded of a run in ComfyUI's output folder, numbered as videos are, so that "
+            description="Saves everything recorded during a run in ComfyUI's output folder, numbered like saved videos, so that "
             "it can be drawn later, or compared with other runs by Trace Set.",
             search_aliases=["store trace", "export attention", "record run", "keep trace"],
             is_output_node=True,
@@ -29,8 +29,8 @@ class SaveTraceNode(io.ComfyNode):
                 io.String.Input(
                     "name",
                     default="trace",
-                    tooltip="Start of the file's name in the folder traces of the output folder; a number follows. Give runs "
-                    "with and without a technique two names, such as plain and sth: Trace Set pairs them by number.",
+                    tooltip="Start of the file's name in the folder traces of the output folder; a number follows. Save runs "
+                    "with and without a technique under two names, such as sth and plain: Trace Set pairs them by number.",
                 ),
             ],
             outputs=[io.String.Output(display_name="file", tooltip="The file that was written.")],

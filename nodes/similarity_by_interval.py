@@ -25,8 +25,7 @@ class SimilarityByIntervalNode(io.ComfyNode):
             display_name="Similarity by Interval",
             category=shared.DIAGNOSTICS,
             description="Draws how alike two frames are, or how much they attend to each other, against how far apart they are, "
-            "for one video or two. In a video that changes the curves fall; in one that stands still they are flat (Fig. S.2 of "
-            "VSTAR).",
+            "for one video or two. In a video that changes, the curves fall; in a static one they are flat (Fig. S.2 of VSTAR).",
             search_aliases=["VSTAR", "interval", "video dynamics", "compare traces", "band matrix", "similarity distribution"],
             is_output_node=True,
             inputs=[
@@ -38,8 +37,8 @@ class SimilarityByIntervalNode(io.ComfyNode):
                     "blocks_as",
                     options=[ALL, EACH],
                     default=ALL,
-                    tooltip="mean of all: one curve a video, its band holds four out of five pairs of frames. each block: a "
-                    "curve a block, a panel a video.",
+                    tooltip="mean of all: one curve per video; its band holds four out of five pairs of frames. each block: one "
+                    "curve per block, one panel per video.",
                 ),
                 io.Combo.Input(
                     "when",
@@ -87,12 +86,12 @@ def _video_inputs(prefix: str, what: str) -> list[io.Input]:
         io.Latent.Input(
             f"{prefix}samples",
             optional=True,
-            tooltip=f"The latent that goes with the trace of {what}: needed where that is connected and was not loaded.",
+            tooltip=f"The latent that goes with the trace of {what}: needed if that is connected and not loaded from a file.",
         ),
         shared.Similarity.Input(
             f"{prefix}similarity",
             optional=True,
-            tooltip=f"How alike the frames of {what} are, from Frame Similarity with stretch off.",
+            tooltip=f"How alike the frames of {what} are, from Frame Similarity with stretch turned off.",
         ),
     ]
 

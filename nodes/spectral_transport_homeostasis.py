@@ -22,7 +22,7 @@ class SpectralTransportHomeostasisNode(io.ComfyNode):
             display_name="Spectral Transport Homeostasis (STH)",
             category=shared.CATEGORY,
             description="Steadies a video model's attention over time: calls that mix frames too much are sharpened, calls that "
-            "keep frames apart are softened, balanced ones are left alone. No training, a few percent of time.",
+            "keep frames apart are softened, balanced ones are left alone. Training-free; adds a few percent of time.",
             search_aliases=["STH", "spectral tension", "temporal consistency", "flicker", "attention temperature"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model."),
@@ -33,14 +33,14 @@ class SpectralTransportHomeostasisNode(io.ComfyNode):
                     max=2.0,
                     step=0.01,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="Strength. 0 changes nothing at all, 0.2 is the paper's value, above 1 the content begins to drift.",
+                    tooltip="Strength. 0 changes nothing at all, 0.2 is the paper's value; above 1 the content begins to drift.",
                 ),
                 io.Combo.Input(
                     "rule",
                     options=list(RULES),
                     default=RULES[0],
                     tooltip="query temperature: the paper's rule. output gain: what the authors' published code does instead; "
-                    "milder, for comparison.",
+                    "weaker, for comparison.",
                 ),
                 io.Boolean.Input(
                     "per_head",
@@ -52,7 +52,8 @@ class SpectralTransportHomeostasisNode(io.ComfyNode):
                     options=list(LAYER_WEIGHTS),
                     default=LAYER_WEIGHTS[0],
                     advanced=True,
-                    tooltip="deep strong: nothing at the first block, full strength at the last (the paper). flat: all alike.",
+                    tooltip="deep strong: nothing at the first block, full strength at the last (the paper). flat: the same "
+                    "everywhere.",
                 ),
                 io.Combo.Input(
                     "step_weight",

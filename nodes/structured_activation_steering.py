@@ -29,8 +29,9 @@ class StructuredActivationSteeringNode(io.ComfyNode):
             node_id="TA_StructuredActivationSteering",
             display_name="Structured Activation Steering (STAS)",
             category=shared.CATEGORY,
-            description="Lifts the few massive channels of one block at the first latent frame and at the borders of the later "
-            "ones, early in the run: fewer jumps between latent frames, a steadier subject. No training, no measurable time.",
+            description="Raises the few massive channels of one block in the first latent frame and at the borders of the later "
+            "ones, early in the run: fewer jumps between latent frames, a steadier subject. Training-free, with no measurable "
+            "cost.",
             search_aliases=["STAS", "massive activations", "temporal consistency", "activation steering", "chunk boundary"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model."),
@@ -42,7 +43,8 @@ class StructuredActivationSteeringNode(io.ComfyNode):
                     max=2.0,
                     step=0.01,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="How far the activations are moved to their target. 0 changes nothing at all, 1 is the paper.",
+                    tooltip="How far the activations are moved to their target. 0 changes nothing at all, 1 is the paper's "
+                    "value.",
                 ),
                 massive.channels_input(),
                 *_tuning_inputs(),
@@ -53,7 +55,8 @@ class StructuredActivationSteeringNode(io.ComfyNode):
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with STAS on it. Techniques stack in node order."),
                 io.String.Output(
-                    display_name="settings", tooltip="What is steered, where that comes from, and what of it is a guess."
+                    display_name="settings",
+                    tooltip="What is steered, where those settings come from, and which of them are guesses.",
                 ),
             ],
         )
@@ -98,7 +101,7 @@ def _tuning_inputs() -> list[io.Input]:
             max=20.0,
             step=0.1,
             tooltip="Target of the rule max, as a multiple of the largest magnitude in the video. Below 0 = automatic: the "
-            "published value of this model (1.2 to 2.5), or 2 for others.",
+            "published value for this model (1.2 to 2.5), or 2 for others.",
         ),
         io.Float.Input(
             "boundary_percent",
@@ -107,14 +110,14 @@ def _tuning_inputs() -> list[io.Input]:
             max=50.0,
             step=0.5,
             tooltip="Tokens at each end of a latent frame that count as its border, in percent, 0 to 50. Below 0 = automatic: "
-            "the published value of this model (8 or 12), or 8 for others.",
+            "the published value for this model (8 or 12), or 8 for others.",
         ),
         io.Combo.Input(
             "rule",
             options=list(RULES),
             default=RULES[0],
             advanced=True,
-            tooltip="max: lift to alpha times the largest magnitude (the paper). scaling: multiply by 1 + omega (its "
+            tooltip="max: raise to alpha times the largest magnitude (the paper). scaling: multiply by 1 + omega (the paper's "
             "weaker comparison).",
         ),
         io.Float.Input(
@@ -126,8 +129,8 @@ def _tuning_inputs() -> list[io.Input]:
             advanced=True,
             tooltip="Gain of the rule scaling: activations are multiplied by 1 + omega.",
         ),
-        io.Boolean.Input("first_frame", default=True, advanced=True, tooltip="Lift the tokens of the first latent frame."),
+        io.Boolean.Input("first_frame", default=True, advanced=True, tooltip="Apply to the tokens of the first latent frame."),
         io.Boolean.Input(
-            "boundaries", default=True, advanced=True, tooltip="Lift the tokens at both ends of the later latent frames."
+            "boundaries", default=True, advanced=True, tooltip="Apply to the tokens at both ends of the later latent frames."
         ),
     ]

@@ -18,23 +18,23 @@ class SynopsisInstructionNode(io.ComfyNode):
             node_id="TA_SynopsisInstruction",
             display_name="Synopsis Instruction",
             category=shared.CATEGORY,
-            description="Writes the instruction that makes a language model split a video prompt into key states, with one "
-            "worked example. Connect it to Generate Text, or another node that asks a language model; nothing is sent from here.",
+            description="Writes an instruction that tells a language model to split a video prompt into key states, with one "
+            "worked example. Connect it to Generate Text or another language-model node; this node itself sends nothing.",
             search_aliases=["VSP", "VSTAR", "video synopsis prompting", "LLM", "storyboard", "key prompts", "TextGenerate"],
             inputs=[
                 io.String.Input(
                     "prompt",
                     default="",
                     multiline=True,
-                    tooltip="What the whole video shows, with the change in it, such as: a landscape from winter to spring.",
+                    tooltip="What the whole video shows, including the change, such as: a landscape from winter to spring.",
                 ),
                 io.Int.Input(
                     "states",
                     default=4,
                     min=0,
                     max=32,
-                    tooltip="How many key states are asked for. 0 = as many as the change needs. Count a second or more of video "
-                    "for each: where states are too close, none is reached.",
+                    tooltip="How many key states to ask for. 0 = as many as the change needs. Allow a second or more of video "
+                    "for each: if states are too close together, none is reached.",
                 ),
                 io.Float.Input(
                     "seconds",
@@ -42,11 +42,11 @@ class SynopsisInstructionNode(io.ComfyNode):
                     min=0.0,
                     max=3600.0,
                     step=0.1,
-                    tooltip="Length of the video: the answer then says at which second each state is reached. 0 = without times, "
-                    "the states are spread evenly.",
+                    tooltip="Length of the video: the answer then says at which second each state is reached. 0 = no times; the "
+                    "states are spread evenly.",
                 ),
             ],
-            outputs=[io.String.Output(display_name="instruction", tooltip="For the prompt of the node that asks the model.")],
+            outputs=[io.String.Output(display_name="instruction", tooltip="For the prompt input of the language-model node.")],
         )
 
     @classmethod

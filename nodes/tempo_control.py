@@ -29,8 +29,8 @@ class TempoControlNode(io.ComfyNode):
             node_id="TA_TempoControl",
             display_name="TempoControl",
             category=shared.CATEGORY,
-            description="Says when a word of the prompt appears: in the first steps it changes the latent until the word's "
-            "attention follows the schedule. Takes time and memory for gradients; works on any video model that reads text.",
+            description="Controls when a word of the prompt appears: in the first steps it changes the latent until the word's "
+            "attention follows the schedule. Gradients cost time and memory; works on any video model that reads text.",
             search_aliases=[
                 "temporal control",
                 "when",
@@ -48,11 +48,11 @@ class TempoControlNode(io.ComfyNode):
                     "prompt",
                     default="",
                     multiline=True,
-                    tooltip="The very text of the positive prompt, to find the phrases in it. Connect one text to both.",
+                    tooltip="Exactly the text of the positive prompt, to find the phrases in it. Connect the same text to both.",
                 ),
                 *_strength_inputs(),
                 *_loss_inputs(),
-                *shared.window_inputs(0.2, " Later steps no longer decide what is seen when."),
+                *shared.window_inputs(0.2, " Later steps no longer decide when things appear."),
                 shared.blocks_input(),
                 shared.keep_attention_input(),
                 io.Float.Input(
@@ -62,16 +62,16 @@ class TempoControlNode(io.ComfyNode):
                     max=1.0,
                     step=0.05,
                     advanced=True,
-                    tooltip="How much lambda_magnitude also asks for more attention where a phrase is wanted. Raise it when a "
-                    "thing does not come; it then grows, comes twice or loses its shape. 1 is the paper's way.",
+                    tooltip="How strongly lambda_magnitude also asks for more attention where a phrase is wanted. Raise it if a "
+                    "thing does not appear; it may then grow, appear twice or lose its shape. 1 is the paper's value.",
                 ),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with TempoControl. Techniques stack."),
                 shared.Trace.Output(
                     display_name="trace",
-                    tooltip="Where and when each phrase draws attention: for Word Attention and Tempo Report, with the sampler's "
-                    "latent. Recorded also with 0 iterations, to see how the model times its words by itself.",
+                    tooltip="Where and when each phrase draws attention: for Word Attention and Tempo Report, with the "
+                    "sampler's latent. Also recorded with 0 iterations, to see how the model times its words by itself.",
                 ),
             ],
         )
@@ -111,15 +111,16 @@ def _strength_inputs() -> list[io.Input]:
             max=1.0,
             step=1e-4,
             round=1e-6,
-            tooltip="How far one iteration moves the latent. 0.0005 for one thing; 0.001 for several phrases, motion or sound. 0 "
-            "changes nothing. It is scaled to the size of the latent, so it carries over to other models and sizes.",
+            tooltip="How far one iteration moves the latent. 0.0005 for one thing; 0.001 for several phrases, motion or sound. "
+            "0 changes nothing. It is scaled to the latent's size, so the same value works for other models and sizes.",
         ),
         io.Int.Input(
             "iterations",
             default=10,
             min=0,
             max=200,
-            tooltip="Updates of the latent before each step, at most. 0 only records. Fewer are faster and time less well.",
+            tooltip="Maximum updates of the latent before each step. 0 only records. Fewer are faster but follow the schedule "
+            "less closely.",
         ),
         io.Float.Input(
             "stop_correlation",
@@ -128,8 +129,8 @@ def _strength_inputs() -> list[io.Input]:
             max=1.0,
             step=0.01,
             advanced=True,
-            tooltip="A step has enough once the attention of every phrase follows its schedule this well; 0.85 for motion. "
-            "Lower is faster. 1 never stops.",
+            tooltip="Updates stop once the attention of every phrase follows its schedule this closely; 0.85 for motion. Lower "
+            "is faster. 1 never stops early.",
         ),
         io.Float.Input(
             "stop_ratio",
@@ -138,8 +139,9 @@ def _strength_inputs() -> list[io.Input]:
             max=10.0,
             step=0.05,
             advanced=True,
-            tooltip="And once a phrase draws, where it is not wanted, at most this share of what it draws where it is wanted. "
-            "Lower times better and costs more of the picture. 0 = not asked for, as in the paper, which stops too soon.",
+            tooltip="Also required to stop: attention on unwanted frames falls to this share of that on wanted frames. Lower "
+            "follows the schedule more closely and costs more picture quality. 0 = not required, as in the paper, which stops "
+            "too soon.",
         ),
     ]
 
@@ -150,15 +152,15 @@ def _loss_inputs() -> list[io.Input]:
         io.Float.Input(
             "lambda_magnitude",
             default=MASS_WEIGHT,
-            tooltip="Lambda 1: less attention where a phrase is not wanted (and more where it is, see wanted_mass). Raise it "
-            "when the thing is there throughout (sound: 1); it costs quality.",
+            tooltip="Lambda 1: less attention where a phrase is not wanted (and more where it is, see wanted_mass). Raise it if "
+            "the thing stays visible throughout (for sound: 1); it costs quality.",
             **common,
         ),
         io.Float.Input(
             "lambda_entropy",
             default=ENTROPY_WEIGHT,
-            tooltip="Lambda 2: keeps the attention of a phrase in one place. Raise it when things change what they are or lose "
-            "their shape; too much and they no longer go away.",
+            tooltip="Lambda 2: keeps the attention of a phrase in one place. Raise it if things turn into others or lose their "
+            "shape; too high, and they no longer disappear.",
             **common,
         ),
     ]
@@ -177,6 +179,6 @@ def _check_reads_text(model) -> None:
     if not any(site.kind == "joint" or (site.kind == "cross" and site.keys == "text") for site in sites):
         raise TemporalAttentionError(
             "a model whose video attends to text",
-            f"{adapter_of(model).family}, where nothing that this pack sees does",
+            f"{adapter_of(model).family}, where this pack finds no attention to text",
             "Use Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos or Kandinsky.",
         )

@@ -20,7 +20,7 @@ class TempoReportNode(io.ComfyNode):
             display_name="Tempo Report",
             category=shared.DIAGNOSTICS,
             description="Draws what TempoControl did, iteration by iteration: how well each phrase's attention follows its "
-            "schedule, how much of it is left where the phrase is not wanted, and the loss.",
+            "schedule, how much attention remains where the phrase is not wanted, and the loss.",
             search_aliases=["TempoControl", "loss curve", "correlation", "optimisation chart"],
             is_output_node=True,
             inputs=[*shared.trace_inputs(node=_tempo.TRACER)],

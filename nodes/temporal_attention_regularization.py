@@ -29,8 +29,8 @@ class TemporalAttentionRegularizationNode(io.ComfyNode):
             node_id="TA_TemporalAttentionRegularization",
             display_name="Temporal Attention Regularization (TAR)",
             category=shared.CATEGORY,
-            description="More change over time, or less: near frames are tied closer together and far ones set free, so that a "
-            "video develops instead of standing still. From VSTAR. No training, a few percent of time.",
+            description="More change over time, or less: near frames are tied closer together and distant ones freed to differ, "
+            "so that a video develops instead of staying static. From VSTAR. Training-free; adds a few percent of time.",
             search_aliases=["TAR", "VSTAR", "generative temporal nursing", "dynamics", "longer video", "more motion", "calm"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model."),
@@ -41,24 +41,24 @@ class TemporalAttentionRegularizationNode(io.ComfyNode):
                     max=2.0,
                     step=0.01,
                     display_mode=io.NumberDisplay.slider,
-                    tooltip="Times the strength of the preset. 0 changes nothing at all, 1 is the usual amount, more sets the "
-                    "frames further free until things jump; negative values calm the video.",
+                    tooltip="Multiplies the preset's strength. 0 changes nothing at all, 1 is the usual amount, higher values "
+                    "free the frames further until things jump; negative values calm the video.",
                 ),
                 io.Combo.Input(
                     "preset",
                     options=[AUTO, *PRESETS],
                     default=AUTO,
-                    tooltip="auto: the paper on models with layers over time alone (SVD, AnimateDiff), wide and weak on all "
-                    "others. D1, D4, D8: the UNet's layers at its full width, a quarter and an eighth, as the authors name them.",
+                    tooltip="auto: the paper's setting on models with temporal layers (SVD, AnimateDiff), wide and weak on all "
+                    "others. D1, D4, D8: the UNet's layers at full width, a quarter and an eighth, as the authors name them.",
                 ),
                 *_tuning_inputs(),
-                *shared.window_inputs(EARLY_END, f" {EARLY_END} = after the first 14 of 25 steps, as in the authors' code."),
+                *shared.window_inputs(EARLY_END, f" {EARLY_END} = the first 14 or 15 of 25 steps, as in the authors' code."),
                 shared.blocks_input(),
                 shared.branch_input("Act on"),
             ],
             outputs=[
                 io.Model.Output(display_name="model", tooltip="The model with TAR on it. Techniques stack in node order."),
-                io.String.Output(display_name="settings", tooltip="What acts, in words."),
+                io.String.Output(display_name="settings", tooltip="The active settings, as text."),
             ],
         )
 
@@ -89,7 +89,7 @@ def _preset(model, name: str) -> Preset:
     preset = preset_of(name, temporal)
     if not temporal and preset.levels is not None and 1 not in preset.levels:
         raise TemporalAttentionError(
-            f"a UNet with layers over time alone, for the preset {name}",
+            f"a UNet with temporal layers, for the preset {name}",
             f"{adapter_of(model).family}, whose blocks all have one resolution",
             "Choose auto, or D1 for the paper's strength and sigma.",
         )
@@ -97,7 +97,7 @@ def _preset(model, name: str) -> Preset:
 
 
 def _tuning_inputs() -> list[io.Input]:
-    """The band, what it is multiplied by, and what may stand in its place."""
+    """The band, what it is multiplied by, and what may replace it."""
     return [
         io.Float.Input(
             "sigma",
@@ -106,7 +106,7 @@ def _tuning_inputs() -> list[io.Input]:
             max=1000.0,
             step=0.05,
             advanced=True,
-            tooltip="Width of the band, in sigma_unit. Small: only next frames are tied together, so more change. 0 = the "
+            tooltip="Width of the band, in sigma_unit. Small: only adjacent frames are tied together, so more change. 0 = the "
             "preset's: 1 latent frame (the paper) or a quarter of the frames.",
         ),
         io.Combo.Input(
@@ -129,7 +129,7 @@ def _tuning_inputs() -> list[io.Input]:
         shared.Similarity.Input(
             "similarity",
             optional=True,
-            tooltip="How alike the frames of a reference video are, instead of the band: its dynamics are carried over. sigma is "
-            "not used then.",
+            tooltip="How alike the frames of a reference video are, used instead of the band: its dynamics are carried over. "
+            "sigma is then ignored.",
         ),
     ]

@@ -27,8 +27,8 @@ class TemporalScheduleNode(io.ComfyNode):
             node_id="TA_TemporalSchedule",
             display_name="Temporal Schedule",
             category=shared.CATEGORY,
-            description="Says when each word or phrase of the prompt is to be seen, one line a phrase, in video frames, seconds "
-            "or percents, and draws it over the frames of the clip. For TempoControl.",
+            description="Sets when each word or phrase of the prompt should be visible, one line per phrase, in video frames, "
+            "seconds or percents, and draws it over the frames of the clip. For TempoControl.",
             search_aliases=["TempoControl", "tempo", "prompt schedule", "keyframes", "timeline", "when", "temporal control"],
             inputs=[
                 io.String.Input(
@@ -36,24 +36,24 @@ class TemporalScheduleNode(io.ComfyNode):
                     default="",
                     multiline=True,
                     placeholder="cat: 0=0, 2s=1, 4s=0\ndog [linear]: 0%=0, 100%=1\nred window",
-                    tooltip="One line a phrase, as it stands in the prompt, then places and values: 0 = not to be seen, 1 = to "
-                    "be seen. Places: 12 is a video frame, 2s seconds, 50% of the clip. A phrase alone is wanted throughout. "
-                    "[hold], [linear] or [smooth] after the phrase; # begins a comment.",
+                    tooltip="One line per phrase, exactly as it stands in the prompt, then places and values: 0 = not visible, "
+                    "1 = visible. Places: 12 is a video frame, 2s seconds, 50% of the clip. A phrase on its own is wanted "
+                    "throughout. [hold], [linear] or [smooth] after the phrase; # begins a comment.",
                 ),
                 _tempo.fps_input(),
                 io.Combo.Input(
                     "interpolation",
                     options=list(INTERPOLATIONS),
                     default=INTERPOLATIONS[0],
-                    tooltip="Between two points, for lines that do not say it themselves. hold: keep the value of the point "
-                    "before. linear: a straight line. smooth: the same with soft ends.",
+                    tooltip="How to get from one point to the next, for lines that do not set it themselves. hold: keep the "
+                    "previous point's value. linear: a straight line. smooth: ease in and out.",
                 ),
                 *_tempo.clip_inputs(),
                 io.Custom("CURVE").Input(
                     "curve",
                     optional=True,
                     extra_dict={"forceInput": True},
-                    tooltip="A curve of the Curve Editor, for one more phrase: its left end is the first frame, its right end "
+                    tooltip="A curve from the Curve Editor, for one more phrase: its left end is the first frame, its right end "
                     "the last.",
                 ),
                 io.String.Input(
@@ -61,7 +61,7 @@ class TemporalScheduleNode(io.ComfyNode):
                     default="",
                     advanced=True,
                     placeholder="cat",
-                    tooltip="The phrase of the prompt that the curve is for. Not used where no curve is connected.",
+                    tooltip="The phrase of the prompt that the curve is for. Ignored if no curve is connected.",
                 ),
             ],
             outputs=_tempo.outputs(),

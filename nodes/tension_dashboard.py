@@ -22,8 +22,8 @@ class TensionDashboardNode(io.ComfyNode):
             node_id="TA_TensionDashboard",
             display_name="Tension Dashboard",
             category=shared.DIAGNOSTICS,
-            description="Draws for every block and step how strongly STH acted, how far it moved the queries, which tension it "
-            "found and what became of it, as six heatmaps (figure D of the paper), of one run or the mean of many.",
+            description="Draws for every block and step how strongly STH acted, how far it scaled the queries, and the tension "
+            "before and after, as six heatmaps (figure D of the paper), for one run or the mean of many.",
             search_aliases=["layer step heatmap", "STH overview", "gamma map", "spectral tension", "figure D"],
             is_output_node=True,
             inputs=[

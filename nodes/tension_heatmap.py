@@ -19,8 +19,9 @@ class TensionHeatmapNode(io.ComfyNode):
             node_id="TA_TensionHeatmap",
             display_name="Tension Heatmap",
             category=shared.DIAGNOSTICS,
-            description="Draws one quantity of a traced run for every block and step: blocks downwards, steps to the right. "
-            "Spectral Tension is red where frames mix too much, blue where they are kept apart, white where they are in balance.",
+            description="Draws one quantity of a traced run for every block and step: blocks from top to bottom, steps from "
+            "left to right. Spectral Tension is red where frames mix too much, blue where they are kept apart, white where they "
+            "are balanced.",
             search_aliases=["layer step heatmap", "spectral tension", "entropy heatmap"],
             is_output_node=True,
             inputs=[
@@ -38,8 +39,8 @@ class TensionHeatmapNode(io.ComfyNode):
                     "full_range",
                     default=False,
                     advanced=True,
-                    tooltip="Colours over the full range a quantity can have, to compare runs. Off: over what this run holds, "
-                    "before and after alike.",
+                    tooltip="Scale the colours to the full range a quantity can have, to compare runs. Off: to this run's "
+                    "range, the same for before and after.",
                 ),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The heatmap, 1024 pixels wide.")],

@@ -30,7 +30,7 @@ class TensionPlotsNode(io.ComfyNode):
                     options=list(PLOTS),
                     default=next(iter(PLOTS)),
                     tooltip="By its letter in the paper; figure D is Tension Dashboard. A, B, G, H, I and M are about active "
-                    "calls. C, F, J and L have a point a video: give them a Trace Set.",
+                    "calls. C, F, J and L have one point per video: give them a Trace Set.",
                 ),
                 *tension.look_inputs(),
             ],

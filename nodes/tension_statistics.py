@@ -20,13 +20,13 @@ class TensionStatisticsNode(io.ComfyNode):
             node_id="TA_TensionStatistics",
             display_name="Tension Statistics",
             category=shared.DIAGNOSTICS,
-            description="Tests over videos what a technique did to attention between frames: tension, self-retention, rank, "
-            "concentration, spectrum, heads, direction of time (Table 2 of the paper). A video is one unit; below 6 there is no "
-            "p-value.",
+            description="Tests, with the video as the unit, what a technique did to attention between frames: tension, "
+            "self-retention, rank, concentration, spectrum, heads, direction of time (Table 2 of the paper). With fewer than 6 "
+            "videos there is no p-value.",
             search_aliases=["sign test", "Wilcoxon", "effect size", "significance", "table 2", "does it work"],
             inputs=[*tension.trace_or_set_inputs(), *tension.which_calls_inputs()],
             outputs=[
-                io.String.Output(display_name="table", tooltip="To read. Connect it to Preview as Text."),
+                io.String.Output(display_name="table", tooltip="A readable table. Connect it to Preview as Text."),
                 io.String.Output(display_name="csv", tooltip="The rows for a spreadsheet."),
                 io.String.Output(display_name="json", tooltip="The rows and the counts of calls, for programs."),
             ],

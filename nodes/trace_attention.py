@@ -24,9 +24,9 @@ class TraceAttentionNode(io.ComfyNode):
             node_id="TA_TraceAttention",
             display_name="Trace Attention",
             category=shared.DIAGNOSTICS,
-            description="Watches how much each frame attends to each other one, and how spread out each attention is, while the "
-            "model samples, and shows the Spectral Tension of every block and step meanwhile. It only looks: the video is "
-            "bit-identical to one without it. It sees what all techniques on the model do, wherever it stands.",
+            description="Watches, while the model samples, how much each frame attends to every other and how spread out each "
+            "attention is, and shows the Spectral Tension of every block and step live. It only observes: the video is "
+            "bit-identical to one without it. It sees what all techniques on the model do, wherever it is in the chain.",
             search_aliases=["record attention", "attention map", "spectral tension", "live preview", "diagnostics"],
             hidden=[io.Hidden.unique_id],
             not_idempotent=True,  # else the host's cache hands the id of another node with the same inputs to this one
@@ -49,9 +49,9 @@ class TraceAttentionNode(io.ComfyNode):
             outputs=[
                 io.Model.Output(
                     display_name="model",
-                    tooltip="The watched model: connect it to the sampler. While it runs, the tension is drawn under this node.",
+                    tooltip="The watched model: connect it to the sampler. During sampling the tension is drawn under this node.",
                 ),
-                shared.Trace.Output(display_name="trace", tooltip="For the nodes that draw, together with the sampler's latent."),
+                shared.Trace.Output(display_name="trace", tooltip="For the drawing nodes, together with the sampler's latent."),
             ],
         )
 
@@ -82,7 +82,7 @@ def _head_inputs() -> list[io.Input]:
             advanced=True,
             placeholder="none",
             tooltip="Blocks in which the matrix of every head is kept for Frame Attention, such as 3, 12. They take heads x "
-            "frames x frames x 4 bytes for each block, step and side of guidance; the log says the sum. Empty = none.",
+            "frames x frames x 4 bytes for each block, step and side of guidance; the log states the total. Empty = none.",
         ),
         io.String.Input(
             "head_steps",

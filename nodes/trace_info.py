@@ -18,7 +18,7 @@ class TraceInfoNode(io.ComfyNode):
             node_id="TA_TraceInfo",
             display_name="Trace Info",
             category=shared.DIAGNOSTICS,
-            description="Says in words what a traced run did: how many calls were seen, how many were active, whether tension "
+            description="Reports as text what a traced run did: how many calls were seen, how many were active, whether tension "
             "fell, where it is worst, what was skipped and why. Connect it to Preview as Text.",
             search_aliases=["attention report", "spectral tension", "why no effect"],
             inputs=[
@@ -33,7 +33,7 @@ class TraceInfoNode(io.ComfyNode):
                     tooltip="A call counts as active where |gamma - 1| is above this (the paper: 0.03).",
                 ),
             ],
-            outputs=[io.String.Output(display_name="report", tooltip="Plain text, one fact a line.")],
+            outputs=[io.String.Output(display_name="report", tooltip="Plain text, one fact per line.")],
         )
 
     @classmethod

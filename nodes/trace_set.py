@@ -23,8 +23,8 @@ class TraceSetNode(io.ComfyNode):
             node_id="TA_TraceSet",
             display_name="Trace Set",
             category=shared.DIAGNOSTICS,
-            description="Gathers many videos with and without a technique for Tension Statistics and Tension Plots: saved traces "
-            "by the pattern of their names, connected traces, and earlier sets. Every sample of a batch is a video.",
+            description="Collects many videos with and without a technique for Tension Statistics and Tension Plots: saved "
+            "traces by name pattern, connected traces, and earlier sets. Every sample of a batch counts as a video.",
             search_aliases=["compare traces", "pairs of runs", "many seeds", "collect traces", "baseline and treated"],
             inputs=[
                 io.String.Input(
@@ -38,12 +38,14 @@ class TraceSetNode(io.ComfyNode):
                     "saved_baselines",
                     default="",
                     placeholder="such as plain_*",
-                    tooltip="Their baselines: a name in which * stands for the same as there, such as plain_*. Empty = each call "
-                    "is compared with itself before the edits.",
+                    tooltip="Their baselines: a name in which * stands for the same text as in saved, such as plain_*. Empty = "
+                    "each call is compared with itself before the edits.",
                 ),
                 shared.Trace.Input("trace", optional=True, tooltip="A run with the technique, to add to the set."),
                 io.Latent.Input(
-                    "samples", optional=True, tooltip="The latent that the traced sampler returned. A loaded trace needs none."
+                    "samples",
+                    optional=True,
+                    tooltip="The latent that the traced sampler returned. Not needed for a loaded trace.",
                 ),
                 *tension.baseline_inputs(),
                 tension.TraceSet.Input("earlier", optional=True, tooltip="A set to which these videos are added."),
@@ -51,7 +53,7 @@ class TraceSetNode(io.ComfyNode):
             ],
             outputs=[
                 tension.TraceSet.Output(display_name="traces", tooltip="For Tension Statistics, Plots and Dashboard."),
-                io.String.Output(display_name="videos", tooltip="The names of the videos, one a line."),
+                io.String.Output(display_name="videos", tooltip="The names of the videos, one per line."),
             ],
         )
 
@@ -76,7 +78,7 @@ class TraceSetNode(io.ComfyNode):
                 shared.very_run(baseline, baseline_samples)
             sets.append(tension.paired(trace, samples, baseline, baseline_samples, branch, "video")[0])
         if not sets:
-            raise TemporalAttentionError("traces", "none", "Name saved ones, such as sth_*, or connect a trace.")
+            raise TemporalAttentionError("traces", "none", "Enter a name pattern such as sth_* in saved, or connect a trace.")
         videos = joined(sets)
         return io.NodeOutput(videos, "\n".join(video.name for video in videos.videos))
 

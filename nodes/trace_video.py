@@ -22,12 +22,12 @@ class TraceVideoNode(io.ComfyNode):
             node_id="TA_TraceVideo",
             display_name="Trace Video",
             category=shared.DIAGNOSTICS,
-            description="Shows how the model attends in a video that exists, such as a filmed one: adds noise to its latent, "
-            "lets the model predict once, and records that. Compare it with generated videos (Fig. 3 of VSTAR).",
+            description="Shows how the model attends in an existing video, such as real footage: adds noise to its latent, lets "
+            "the model predict once, and records that. Compare it with generated videos (Fig. 3 of VSTAR).",
             search_aliases=["attention of real videos", "VSTAR", "record attention", "reference video", "inversion"],
             inputs=[
                 io.Model.Input("model", tooltip="A video model, with or without techniques on it."),
-                io.Latent.Input("latent", tooltip="The video, encoded by the VAE of this model."),
+                io.Latent.Input("latent", tooltip="The video, encoded with this model's VAE."),
                 io.Conditioning.Input("positive", tooltip="What the video shows, in words. There is no guidance."),
                 io.Float.Input(
                     "percent",
@@ -35,8 +35,8 @@ class TraceVideoNode(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="How much noise is added, as the place in a run that has so much: 0 = nothing but noise, 1 = next to "
-                    "none. The same measure as the start and end percents, so compare with a run's step at this place.",
+                    tooltip="How much noise is added, given as the point in a run with that much noise: 0 = pure noise, 1 = "
+                    "almost none. Same scale as start_percent and end_percent, so compare with a run's step at that point.",
                 ),
                 io.Int.Input(
                     "seed",
@@ -50,9 +50,10 @@ class TraceVideoNode(io.ComfyNode):
                 *shared.estimator_inputs(),
             ],
             outputs=[
-                shared.Trace.Output(display_name="trace", tooltip="For the nodes that draw, together with the latent."),
+                shared.Trace.Output(display_name="trace", tooltip="For the drawing nodes, together with the latent."),
                 io.Latent.Output(
-                    display_name="latent", tooltip="What the model predicts the clean video to be. It says which run is meant."
+                    display_name="latent",
+                    tooltip="The model's prediction of the clean video. It tells the drawing nodes which run is meant.",
                 ),
             ],
         )

@@ -24,29 +24,33 @@ class VideoMeasuresNode(io.ComfyNode):
             node_id="TA_VideoMeasures",
             display_name="Video Measures",
             category=shared.DIAGNOSTICS,
-            description="Measures flicker, motion smoothness, dynamic degree, subject and background consistency of a clip, or "
-            "of two to see what a node did. Pixel-based, without any download. The names are VBench's, but VBench uses RAFT, "
+            description="Measures flicker, motion smoothness, dynamic degree, subject and background consistency of one clip, "
+            "or of two to see what a node did. Pixel-based; nothing to download. The names are VBench's, but VBench uses RAFT, "
             "AMT, DINO and CLIP, so the numbers are not comparable with its leaderboard.",
             search_aliases=["VBench", "flicker", "motion smoothness", "dynamic degree", "before and after", "compare videos"],
             is_output_node=True,
             inputs=[
-                io.Image.Input("before", tooltip="The clip to measure, at least 3 frames; of two, the one without the node."),
-                io.Image.Input("after", optional=True, tooltip="A second clip of as many frames of the same size, to compare."),
+                io.Image.Input(
+                    "before", tooltip="The clip to measure, at least 3 frames; when comparing two, the one without the node."
+                ),
+                io.Image.Input(
+                    "after", optional=True, tooltip="A second clip with the same number and size of frames, to compare."
+                ),
                 io.ClipVision.Input(
                     "subject_vision",
                     optional=True,
-                    tooltip="Best a DINOv2 model of Load CLIP Vision: subject consistency by its embeddings of whole frames, as "
-                    "VBench does with DINO. Open: by the colours of what moves.",
+                    tooltip="A vision model from Load CLIP Vision, ideally DINOv2: subject consistency by its embeddings of "
+                    "whole frames, as VBench does with DINO. Not connected: by the colours of what moves.",
                 ),
                 io.ClipVision.Input(
                     "background_vision",
                     optional=True,
-                    tooltip="Best a CLIP model of Load CLIP Vision: background consistency by its embeddings of whole frames, as "
-                    "VBench does. Open: by SSIM of what stands still.",
+                    tooltip="A vision model from Load CLIP Vision, ideally CLIP: background consistency by its embeddings of "
+                    "whole frames, as VBench does. Not connected: by SSIM of what stands still.",
                 ),
             ],
             outputs=[
-                io.String.Output(display_name="report", tooltip="A table: each measure before, after and their difference."),
+                io.String.Output(display_name="report", tooltip="A table: each measure before and after, and the difference."),
                 io.Image.Output(display_name="image", tooltip="Each measure frame by frame, 1024 pixels wide."),
             ],
         )

@@ -28,8 +28,8 @@ class VideoSynopsisPromptNode(io.ComfyNode):
             node_id="TA_VideoSynopsisPrompt",
             display_name="Video Synopsis Prompt (VSP)",
             category=shared.CATEGORY,
-            description="Key prompts along the video: each latent frame reads the text of its own moment, so that one clip can "
-            "go through several states. Connect both outputs.",
+            description="Several key prompts along the video: each latent frame reads the text for its own moment, so that one "
+            "clip can go through several states. Connect both outputs.",
             search_aliases=[
                 "VSTAR",
                 "VSP",
@@ -46,7 +46,7 @@ class VideoSynopsisPromptNode(io.ComfyNode):
                     "key_prompts",
                     default=EXAMPLE,
                     multiline=True,
-                    tooltip="One key prompt a line, spread evenly over the video; or each with its place in front: 0s: text, "
+                    tooltip="One key prompt per line, spread evenly over the video; or each with its place in front: 0s: text, "
                     "50%: text, f40: text (video frame). Parse Synopsis turns a language model's answer into these lines.",
                 ),
                 io.Float.Input(
@@ -55,8 +55,8 @@ class VideoSynopsisPromptNode(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.05,
-                    tooltip="Share of the way between two key prompts in which they cross-fade. 0 switches, 1 fades all the way "
-                    "(the paper), which suits slow changes but can make things vanish half-way.",
+                    tooltip="Share of the interval between two key prompts over which they cross-fade. 0 switches at once, 1 "
+                    "fades all the way (the paper), which suits gradual changes but can make things vanish half-way.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -64,14 +64,15 @@ class VideoSynopsisPromptNode(io.ComfyNode):
                     min=0.01,
                     max=1000.0,
                     step=0.01,
-                    tooltip="Frames a second of the finished video. Only used where places are given in seconds.",
+                    tooltip="Frames per second of the finished video. Only used if places are given in seconds.",
                 ),
                 io.Combo.Input(
                     "interpolation",
                     options=list(INTERPOLATIONS),
                     default=INTERPOLATIONS[0],
                     advanced=True,
-                    tooltip="How two texts are mixed while they cross-fade. linear is the paper; slerp turns one into the other.",
+                    tooltip="How two texts are mixed during a cross-fade. linear is the paper's; slerp rotates one into the "
+                    "other.",
                 ),
             ],
             outputs=[
@@ -112,7 +113,7 @@ def _check_reads_text(model) -> None:
     sites = [site for block in blocks_of(model) for site in block.sites]
     if adapter.words is None and not any(site.keys == "text" for site in sites):
         raise TemporalAttentionError(
-            "a model in which frames can read texts of their own",
-            f"{adapter.family}, in which they cannot",
+            "a model in which each frame can read its own text",
+            f"{adapter.family}, in which that is not possible",
             "Use Wan, LTX, Cosmos, Kandinsky, HunyuanVideo, CogVideoX or Mochi.",
         )

@@ -23,12 +23,12 @@ class WordAttentionNode(io.ComfyNode):
             display_name="Word Attention",
             category=shared.DIAGNOSTICS,
             description="Shows where and when a word of the prompt draws attention: a heatmap over the decoded frames, one "
-            "picture a frame, with the word's signal over time and its schedule below. Connect it to a video node.",
+            "picture per frame, with the word's signal over time and its schedule below. Connect it to a video node.",
             search_aliases=["cross attention map", "DAAM", "word heatmap", "TempoControl", "attention overlay"],
             is_output_node=True,
             inputs=[
                 *shared.trace_inputs(node=_tempo.TRACER),
-                io.Image.Input("images", optional=True, tooltip="The decoded video. Without it the heatmap is drawn alone."),
+                io.Image.Input("images", optional=True, tooltip="The decoded video. Without it the heatmap is drawn on its own."),
                 io.String.Input(
                     "phrase", default="", placeholder="the first", tooltip="A phrase of the schedule. Empty = the first one."
                 ),
@@ -38,7 +38,7 @@ class WordAttentionNode(io.ComfyNode):
                     min=0,
                     max=shared.LARGEST_NUMBER,
                     advanced=True,
-                    tooltip="Which video of a batch, counted from 0. images must hold that video alone.",
+                    tooltip="Which video of a batch, counted from 0. images must contain only that video.",
                 ),
                 *shared.window_inputs(why=" The picture is the mean over the steps between both percents."),
             ],
@@ -59,5 +59,5 @@ def _number(phrases: tuple[str, ...], phrase: str) -> int:
     wanted = " ".join(phrase.split()).lower()
     lowered = [one.lower() for one in phrases]
     if wanted and wanted not in lowered:
-        raise TemporalAttentionError(f"one of the recorded phrases ({', '.join(phrases)})", repr(phrase), "Choose one of them.")
+        raise TemporalAttentionError(f"one of the recorded phrases ({', '.join(phrases)})", repr(phrase), "Choose one of these.")
     return lowered.index(wanted) if wanted else 0

@@ -71,7 +71,7 @@ def by_family() -> dict[Adapter, list[tuple[str, tuple[BlockSites, ...]]]]:
 
 def readme_table() -> str:
     """The families' table of the README."""
-    networks, rows = by_family(), [["family", "attention to", "held by the tests on", "passed through unchanged"]]
+    networks, rows = by_family(), [["family", "attention to", "tested on", "passed through unchanged"]]
     for adapter in adapters():
         names = ", ".join(name.replace("_", " ") for name, _ in networks[adapter])
         sites = [site for _, blocks in networks[adapter] for block in blocks for site in block.sites]

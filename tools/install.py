@@ -30,7 +30,7 @@ def ensure(place: Place) -> None:
             if phases := remaining(place):
                 make(place, phases)
     except OSError as error:
-        do = "Mend that, or set TEMPORAL_ATTENTION_CACHE to another folder."
+        do = "Fix that, or set TEMPORAL_ATTENTION_CACHE to another folder."
         raise ChoreError("to write in the cache folder", str(error), do) from error
 
 

@@ -25,7 +25,7 @@ export function parseKeyPrompts(text) {
   const prompts = linesOf(text, BREAK)
     .filter(({ content }) => stripped(content))
     .map(readLine)
-  if (!prompts.length) throw new TextError('Expected key prompts, one a line, but got none. Write at least one.')
+  if (!prompts.length) throw new TextError('Expected key prompts, one per line, but got none. Write at least one.')
   prompts.slice(1).forEach((prompt, i) => checkOrder(prompts[i], prompt))
   return prompts
 }
@@ -55,7 +55,7 @@ function readLine({ row, start, content }) {
 
 function unplaced(line, common, textStart) {
   if (LOOKS_PLACED.test(line)) {
-    const action = 'Mend the place; or put a backslash in front if the number belongs to the prompt.'
+    const action = 'Fix the place, or put a backslash in front if the number belongs to the prompt.'
     fail(`a place such as ${EXAMPLES}`, `line ${common.row}: '${line}'`, action, common)
   }
   const escaped = line.startsWith('\\') && startsLikeAPlace(line.replace(/^\\+/, ''))
@@ -65,14 +65,14 @@ function unplaced(line, common, textStart) {
 function checkPlace({ value, unit }, line) {
   if (value >= 0 && !(unit === 'percent' && value > 100)) return
   const bounds = unit === 'percent' ? 'from 0 to 100 percent' : `of at least 0 (${unit})`
-  fail(`a place ${bounds}`, `${value} in line ${line.row}`, 'Mend the number.', line)
+  fail(`a place ${bounds}`, `${value} in line ${line.row}`, 'Fix the number.', line)
 }
 
 function checkOrder(before, prompt) {
   const [one, other, row] = [before.place, prompt.place, prompt.row]
   if ((one === null) !== (other === null)) {
     const came = `line ${row} with${other ? '' : 'out'} one, unlike the one before`
-    fail('a place before every key prompt or before none', came, `Write places as ${EXAMPLES}.`, prompt)
+    fail('a place before every key prompt or none', came, `Write places as ${EXAMPLES}.`, prompt)
   }
   if (one && one.unit !== other.unit) {
     const action = 'Use frames, seconds or percents throughout.'
@@ -80,7 +80,7 @@ function checkOrder(before, prompt) {
   }
   if (one && other.value <= one.value) {
     const came = `line ${row} at ${writtenPlace(other)} after ${writtenPlace(one)}`
-    fail('places that rise from line to line', came, 'Sort the lines; use each place once.', prompt)
+    fail('places that increase from line to line', came, 'Sort the lines; use each place once.', prompt)
   }
 }
 

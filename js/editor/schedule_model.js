@@ -78,5 +78,5 @@ function problemOf({ points }, places, clip) {
   const i = places.findIndex((place, k) => k > 0 && place <= places[k - 1])
   if (i < 0) return ''
   const [before, point] = [points[i - 1], points[i]]
-  return `${point.text} does not come after ${before.text} in a clip of ${clip.frames} frames at ${clip.fps} a second.`
+  return `${point.text} does not come after ${before.text} in a clip of ${clip.frames} frames at ${clip.fps} fps.`
 }

@@ -12,7 +12,7 @@ const NAME = /[\p{L}\p{Nl}\p{No}]+|%/uy
 const SPACE = /[ \t]*/y
 const SIGNS = { '[': /\[/y, ']': /\]/y, ':': /:/y, ',': /,/y, '=': /=/y }
 const BREAK = /\r\n|\r|\n/g
-const GRAMMAR = 'A line reads phrase: place=value, place=value, with places such as 12 (video frame), 2s (seconds) or 50%.'
+const GRAMMAR = 'Write lines as phrase: place=value, place=value, with places such as 12 (video frame), 2s (seconds) or 50%.'
 
 /**
  * The lines of a schedule: { phrase, interpolation, points, row, start, content, head, bracket }, where points are
@@ -27,7 +27,7 @@ export function parseSchedule(text) {
     const at = reader.at
     const line = { row, start, content, ...readLine(reader) }
     const same = (other) => other.phrase.toLowerCase() === line.phrase.toLowerCase()
-    if (lines.some(same)) reader.fail('each phrase once', `'${line.phrase}' again`, 'Put all of its points into one line.', at)
+    if (lines.some(same)) reader.fail('each phrase once', `'${line.phrase}' again`, 'Put all of its points on one line.', at)
     lines.push(line)
   }
   if (!lines.length) throw new TextError(`Expected a schedule, but got no phrase at all. ${GRAMMAR}`)
@@ -124,7 +124,7 @@ function readPoints(reader) {
     const point = readPoint(reader)
     const before = points.filter((other) => other.unit === point.unit).at(-1)
     if (before && point.place <= before.place) {
-      reader.fail('places that rise from point to point', point.text, 'Reorder the points.', at)
+      reader.fail('places that increase from point to point', point.text, 'Reorder the points.', at)
     }
     points.push(point)
   }
@@ -138,7 +138,7 @@ function readPoint(reader) {
   const placeEnd = reader.end
   const unitAt = reader.at
   const unit = reader.read(NAME)?.[0] ?? ''
-  if (!UNITS.includes(unit)) reader.fail('a unit s or %, or none for video frames', `'${unit}'`, GRAMMAR, unitAt)
+  if (!UNITS.includes(unit)) reader.fail('the unit s or %, or none for video frames', `'${unit}'`, GRAMMAR, unitAt)
   if (unit === '%' && place > 100) reader.fail('a percentage from 0 to 100', `${place}`, GRAMMAR, at)
   if (!reader.takes('=')) reader.fail('= and a value')
   const valueAt = reader.at

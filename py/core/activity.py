@@ -39,9 +39,9 @@ class Activity:
         if not self.forwards and not skipped:
             return f"{name} was active on 0 of {steps} steps: {i.idle()}"
         if not self.seen:
-            return f"{name} was handed no call"
+            return f"{name} received no calls"
         if not self.calls:
-            return f"{name} was handed {self.seen} calls and changed none: {i.unchanged()}"
+            return f"{name} received {self.seen} calls and changed none: {i.unchanged()}"
         first, last = min(self.blocks), max(self.blocks)
         blocks = f"block {first}" if first == last else f"blocks {first}-{last}"
         did = "looked at" if isinstance(i, Observer) else "acted on"
@@ -51,7 +51,7 @@ class Activity:
         """Raises TemporalAttentionError where network calls fell into the window but none had a site for it."""
         if self.forwards and not self.seen:
             raise TemporalAttentionError(
-                f"a network in which {type(i).__name__} finds a place of kind {', '.join(sorted(i.where.kinds))}",
-                f"{family}, where none of {self.forwards} network calls had any in the chosen blocks and branch",
+                f"a network with {', '.join(sorted(i.where.kinds))} attention for {type(i).__name__} to act on",
+                f"{family}, where none of the {self.forwards} network calls had any in the chosen blocks and branch",
                 "Widen the block range or the branch; a network that another pack replaced can also hide its attention.",
             )

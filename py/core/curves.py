@@ -1,6 +1,6 @@
-"""How much something is to be seen over the frames of a clip: curves in time, and the masks over latent frames they become.
+"""How visible something should be over a clip: curves over time, which become masks over latent frames.
 
-A curve knows no frames: they are known only when a clip is sampled.
+A curve does not depend on a number of frames, which is known only when a clip is sampled.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Clip:
 
 
 class Curve(ABC):
-    """How much a phrase is to be seen, in [0, 1], over a clip."""
+    """How visible a phrase should be, in [0, 1], over a clip."""
 
     @abstractmethod
     def at_frames(self, clip: Clip) -> Tensor:
@@ -114,10 +114,10 @@ class Keyframes(Curve):
         for i in range(1, len(places)):
             if places[i] <= places[i - 1]:
                 raise TemporalAttentionError(
-                    "places that rise from point to point",
-                    f"{self.points[i]} (frame {places[i]:g}) after {self.points[i - 1]} "
-                    f"(frame {places[i - 1]:g}) in a clip of {clip.frames} frames at {self.fps:g} a second",
-                    "Reorder the points, or give all places of a line in one unit.",
+                    "places that increase from point to point",
+                    f"{self.points[i]} (frame {places[i]:g}) after {self.points[i - 1]} (frame {places[i - 1]:g}) in a clip of "
+                    f"{clip.frames} frames at {self.fps:g} fps",
+                    "Reorder the points, or use one unit for all places of a line.",
                 )
         return places
 

@@ -2,7 +2,7 @@
 
 
 class TemporalAttentionError(ValueError):
-    """A mistake that the user of a node can mend.
+    """A mistake that the user of a node can fix.
 
     Args:
         expected: what the node needs, in the user's words.

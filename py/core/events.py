@@ -174,7 +174,7 @@ class LowRankBias:
     """queries @ keys^T, added to the scores of the batch rows `rows` of a forward and never multiplied out for all tokens.
 
     queries [B or 1, H or 1, Lq, r] and keys [B or 1, H or 1, Lk, r], where B counts `rows`; finite: what a query may not see
-    belongs into a mask. Float32 queries are rounded but once, on their way to the kernel.
+    belongs in a mask. Keep the queries in float32: they are then rounded only once, when the kernel gets them.
     """
 
     rows: tuple[int, ...]

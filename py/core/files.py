@@ -45,7 +45,7 @@ class Format:
             raise TemporalAttentionError(
                 f"{self.what} of file version {self.version} or earlier",
                 f"{path.name} of version {version}",
-                "A later version of this pack wrote it: update the pack.",
+                "It was written by a newer version of this pack: update the pack.",
             )
         return facts, arrays
 

@@ -87,6 +87,6 @@ class TextLayout:
     joint: JointText | None = None
 
     def texts(self, row: RowText | None, tokens: int) -> list[slice]:
-        """All texts of a row of so many tokens, and what only fills it up."""
+        """Where the texts of a row lie among its `tokens` text tokens, and last the padding behind them, if any."""
         edges = sorted({*(row.edges if row else (0, self.own)), tokens})
         return [slice(*pair) for pair in pairwise(edges)]

@@ -167,7 +167,7 @@ class Prompting(Intervention):
 
     def idle(self) -> str:
         """No conditioning of the run had key prompts."""
-        return "no conditioning had several key prompts; connect the one that comes with the model"
+        return "no conditioning had several key prompts; connect the positive output that comes with the model"
 
     def frame_text(self, forward: Forward, keys: KeyTexts) -> FrameText:
         """Which mixture of the key prompts each frame of this network call reads."""

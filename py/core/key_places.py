@@ -40,7 +40,7 @@ def key_places(prompts: Sequence[KeyPrompt], frames: int, compression: int, fps:
 
 def _check_fps(fps: float) -> None:
     if not 0 < fps < math.inf:
-        raise TemporalAttentionError("more than 0 frames a second", f"{fps:g}", "Set fps to that of the finished video.")
+        raise TemporalAttentionError("more than 0 frames per second", f"{fps:g}", "Set fps to that of the finished video.")
 
 
 def _latent(place: Place, last: int, compression: int, fps: float) -> float:

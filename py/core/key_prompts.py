@@ -65,11 +65,11 @@ def check_place(value: float, unit: str, where: str = "") -> None:
     most = 100.0 if unit == "percent" else sys.float_info.max
     if not 0 <= value <= most:
         bounds = "from 0 to 100 percent" if unit == "percent" else f"of at least 0 ({unit})"
-        raise TemporalAttentionError(f"a place {bounds}", f"{value:g}{where}", "Mend the number.")
+        raise TemporalAttentionError(f"a place {bounds}", f"{value:g}{where}", "Fix the number.")
 
 
 def parse_key_prompts(text: str) -> tuple[KeyPrompt, ...]:
-    """Reads key prompts, one a line. Raises TemporalAttentionError, with the number of the line, where that cannot be done."""
+    """Reads key prompts, one per line. Raises TemporalAttentionError, with the number of the line, where that cannot be done."""
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     prompts = tuple(_read(number, line) for number, line in lines)
     check_order([(f"line {number}", prompt) for (number, _), prompt in zip(lines, prompts, strict=True)])
@@ -84,18 +84,18 @@ def check_order(named: Iterable[tuple[str, KeyPrompt]]) -> None:
     """
     named = list(named)
     if not named:
-        raise TemporalAttentionError("key prompts, one a line", "none", "Write at least one.")
+        raise TemporalAttentionError("key prompts, one per line", "none", "Write at least one.")
     for (_, before), (name, prompt) in pairwise(named):
         one, other = before.place, prompt.place
         if (one is None) != (other is None):
             came = f"{name} with{'out' if other is None else ''} one, unlike the one before"
-            raise TemporalAttentionError("a place before every key prompt or before none", came, f"Write places as {EXAMPLES}.")
+            raise TemporalAttentionError("a place before every key prompt or none", came, f"Write places as {EXAMPLES}.")
         if one and one.unit != other.unit:
             came = f"{name} in {other.unit} after {one.unit}"
             raise TemporalAttentionError("one unit for all places", came, "Use frames, seconds or percents throughout.")
         if one and other.value <= one.value:
             came = f"{name} at {other} after {one}"
-            raise TemporalAttentionError("places that rise from line to line", came, "Sort the lines; use each place once.")
+            raise TemporalAttentionError("places that increase from line to line", came, "Sort the lines; use each place once.")
 
 
 def format_key_prompts(prompts: Iterable[KeyPrompt]) -> str:
@@ -110,7 +110,7 @@ def _read(number: int, line: str) -> KeyPrompt:
             raise TemporalAttentionError(
                 f"a place such as {EXAMPLES}",
                 f"line {number}: {line!r}",
-                "Mend the place; or put a backslash in front if the number belongs to the prompt.",
+                "Fix the place, or put a backslash in front if the number belongs to the prompt.",
             )
         escaped = line.startswith("\\") and _starts_like_a_place(line.lstrip("\\"))
         return KeyPrompt(line[1:] if escaped else line)

@@ -22,7 +22,7 @@ def chosen_steps(trace: Trace, steps: frozenset[int] | None) -> frozenset[int]:
         wanted = round(EARLY * max(recorded.values()))
         return frozenset({min(recorded, key=lambda index: (abs(index - wanted), index))})
     if not recorded or not steps & set(recorded):
-        has = f"steps {min(recorded)}-{max(recorded)}" if recorded else "no step at all; widen the recorder's window"
+        has = f"steps {min(recorded)}-{max(recorded)}" if recorded else "no steps at all; widen the recorder's window"
         raise TemporalAttentionError("recorded activations in the chosen steps", "none", f"The run has {has}.")
     return steps & frozenset(recorded)
 

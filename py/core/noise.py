@@ -41,7 +41,7 @@ class NoiseDistribution:
         """
         if white.shape != self.mean.shape:
             raise TemporalAttentionError(
-                f"a latent of the shape for which the noise was found, {list(self.mean.shape)}",
+                f"a latent of the shape that the noise was optimised for, {list(self.mean.shape)}",
                 f"one of {list(white.shape)}",
                 "Connect the same latent to Initial Noise Nursing and to the sampler.",
             )

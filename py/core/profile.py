@@ -38,14 +38,14 @@ class MassiveProfile:
     def __post_init__(self):
         if not self.peaks or self.rows < 1 or not all(0 <= block < self.blocks for block in self.peaks):
             raise TemporalAttentionError(
-                "peaks of blocks of the network", f"blocks {sorted(self.peaks)} of {self.blocks}", "Measure the model again."
+                "peaks from blocks of the network", f"blocks {sorted(self.peaks)} of {self.blocks}", "Measure the model again."
             )
         for block, peaks in self.peaks.items():
             if peaks.ndim != 1 or not peaks.size or not (np.isfinite(peaks) & (peaks >= 0)).all():
                 raise TemporalAttentionError(
                     "a finite peak of |x| for each channel",
                     f"something else after block {block}",
-                    "If the video is black or noise the run diverged: check the model, or lower what is steered.",
+                    "If the video is black or pure noise the run diverged: check the model, or steer less.",
                 )
 
     @property
@@ -81,7 +81,7 @@ class MassiveProfile:
         if (family, blocks, here) != (self.family, self.blocks, self.hidden):
             raise TemporalAttentionError(
                 f"the massive-activation profile of this model ({_shape(family, blocks, hidden)})",
-                f"that of another ({_shape(self.family, self.blocks, self.hidden)})",
+                f"that of a different one ({_shape(self.family, self.blocks, self.hidden)})",
                 "Load the profile of this model, or measure it with Massive Activations.",
             )
 

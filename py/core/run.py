@@ -59,7 +59,7 @@ class Run:
         with self._lock:
             self.reach(forward.step)
             if forward.grid.frames < 2:
-                self.skip("one latent frame: there is no time axis to act on")
+                self.skip("only one latent frame: there is no time axis to act on")
                 return None
             chain = active(self.chain, forward)
             for i in chain:

@@ -23,7 +23,7 @@ BARE = re.compile(r'[^":,=\[\]#]+')
 NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?(?![0-9.])|\.[0-9]{1,6}(?![0-9.])")
 NAME = re.compile(r"[^\W\d_]+|%")
 SPACE = re.compile(r"[ \t]*")
-GRAMMAR = "A line reads phrase: place=value, place=value, with places such as 12 (video frame), 2s (seconds) or 50%."
+GRAMMAR = "Write lines as phrase: place=value, place=value, with places such as 12 (video frame), 2s (seconds) or 50%."
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def parse_schedule(text: str) -> Schedule:
         start = reader.column
         line = _line(reader)
         if line.phrase.lower() in lines:
-            reader.fail("each phrase once", f"{line.phrase!r} again", "Put all of its points into one line.", start)
+            reader.fail("each phrase once", f"{line.phrase!r} again", "Put all of its points on one line.", start)
         lines[line.phrase.lower()] = line
     if not lines:
         raise TemporalAttentionError("a schedule", "no phrase at all", GRAMMAR)
@@ -142,7 +142,7 @@ def _points(reader: _Reader) -> tuple[Point, ...]:
         point = _point(reader)
         before = [other.place for other in points if other.unit == point.unit]
         if before and point.place <= before[-1]:
-            reader.fail("places that rise from point to point", str(point), "Reorder the points.", start)
+            reader.fail("places that increase from point to point", str(point), "Reorder the points.", start)
         points.append(point)
     if not reader.ended():
         reader.fail("a comma or the end of the line")
@@ -156,7 +156,7 @@ def _point(reader: _Reader) -> Point:
     name = reader.read(NAME)
     unit = name[0] if name else ""
     if unit not in UNITS:
-        reader.fail("a unit s or %, or none for video frames", repr(unit), column=unit_at)
+        reader.fail("the unit s or %, or none for video frames", repr(unit), column=unit_at)
     if unit == "%" and place > 100:
         reader.fail("a percentage from 0 to 100", f"{place:g}", column=start)
     if not reader.takes("="):

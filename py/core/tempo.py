@@ -34,7 +34,7 @@ class Tempo:
             raise TemporalAttentionError("a schedule with a phrase in it", "an empty one", "Write a line such as cat: 0=0, 2s=1.")
         if len(set(seen)) < len(seen):
             twice = next(phrase for phrase in seen if seen.count(phrase) > 1)
-            raise TemporalAttentionError("each phrase once", f"{twice!r} twice", "Put all of its points into one line.")
+            raise TemporalAttentionError("each phrase once", f"{twice!r} twice", "Put all of its points on one line.")
 
     @property
     def phrases(self) -> tuple[str, ...]:

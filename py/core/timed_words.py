@@ -46,13 +46,13 @@ class TimedWords:
         """Raises TemporalAttentionError for a clip too short to time anything in, and where the masks ask for nothing."""
         if latent_frames < 3:
             raise TemporalAttentionError(
-                "a video of at least 3 latent frames", f"{latent_frames}", "Sample a longer clip, or take TempoControl out."
+                "a video of at least 3 latent frames", f"{latent_frames}", "Sample a longer clip, or remove TempoControl."
             )
         masks = self.masks(latent_frames)
         changes = masks[:, 1:].amax(-1) > masks[:, 1:].amin(-1)
         if not (changes | (masks > ACTIVE).all(-1)).any():
             raise TemporalAttentionError(
-                "a schedule in which a phrase comes, goes, or is there throughout",
+                "a schedule in which a phrase appears, disappears, or is there throughout",
                 f"constant values below {ACTIVE:g} for {', '.join(self.tempo.phrases)}",
                 "Write a line such as cat: 0=0, 2s=1; check that fps and the length of the clip fit.",
             )

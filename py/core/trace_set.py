@@ -52,7 +52,7 @@ class TraceSet:
         if len(kinds) > 1:
             said = "; ".join(sorted(f"{f}, {b} blocks, {'without' if own else 'with'} a baseline" for f, b, own in kinds))
             raise TemporalAttentionError(
-                "videos of one network, all with a baseline run or all without", said, "Make a set for each of them."
+                "videos of one network, all with a baseline run or all without", said, "Make a separate set for each."
             )
 
     def __add__(self, other: TraceSet) -> TraceSet:
@@ -110,7 +110,7 @@ def _video(name: str, trace: Trace, records: list[Record], baseline: Trace | Non
     shared = np.array([i for i, key in enumerate(calls.keys) if key in places], int)
     if not len(shared) or (trace.family, trace.blocks) != (baseline.family, baseline.blocks):
         raise TemporalAttentionError(
-            "a treated and a baseline run of one network with the same steps, samples and size",
+            "a treated and a baseline run of the same network with the same steps, samples and size",
             f"{_extent(trace, calls)}, and {_extent(baseline, other)}",
             "Record both with the same sampler settings and seed.",
         )
@@ -124,7 +124,7 @@ def _places(calls: Calls, places: dict[tuple, int]) -> np.ndarray:
 
 def _extent(trace: Trace, calls: Calls) -> str:
     steps = len(set(calls.step.tolist()))
-    return f"{trace.family}, {trace.blocks} blocks, {steps} steps, {len(calls.step)} calls a video"
+    return f"{trace.family}, {trace.blocks} blocks, {steps} steps, {len(calls.step)} calls per video"
 
 
 def joined(sets: Iterable[TraceSet]) -> TraceSet:

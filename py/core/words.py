@@ -68,7 +68,7 @@ def not_in_prompt(phrase: str, seen: Sequence[str]) -> TemporalAttentionError:
     return TemporalAttentionError(
         f"the phrase {phrase!r} in the prompt",
         f"a prompt with the tokens {' | '.join(words[:SHOWN])}{more}" if words else "a prompt without words",
-        "Write the phrase as it stands in the prompt, whole words in their order; a weight such as (cat:1.2) is not part of it.",
+        "Write the phrase exactly as it stands in the prompt, whole words in order; leave out weights such as (cat:1.2).",
     )
 
 

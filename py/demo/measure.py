@@ -49,6 +49,7 @@ class Measured:
     flicker: float
 
     def of(self, colour: str) -> Seen | None:
+        """The thing of this colour, None if it is not seen."""
         return next((thing for thing in self.things if thing.colour == colour), None)
 
 

@@ -49,7 +49,7 @@ class WordTokenizer:
 def _warn_unknown(words: list[str]) -> None:
     if words:
         log.warning(
-            "The demo text encoder skipped words it does not know: %s. It knows: %s.",
+            "The demo text encoder skipped unknown words: %s. It knows: %s.",
             ", ".join(dict.fromkeys(words)),
             ", ".join(VOCABULARY),
         )
@@ -66,6 +66,8 @@ def _warn_dropped(words: list[str]) -> None:
 
 
 class PromptTokenizer(sd1_clip.SD1Tokenizer):
+    """Prompt -> {NAME: tokens}, by `WordTokenizer`."""
+
     def __init__(self, embedding_directory: str | None = None, tokenizer_data: dict | None = None):
         super().__init__(embedding_directory, tokenizer_data or {}, tokenizer=WordTokenizer, name=NAME)
 
@@ -90,6 +92,8 @@ class WordCodes(torch.nn.Module):
 
 
 class WordEncoder(sd1_clip.SDClipModel):
+    """Tokens [B, 16] -> word and position codes [B, 16, 96]; zeros at the padding."""
+
     def __init__(self, device="cpu", dtype: torch.dtype | None = None, model_options: dict | None = None):
         super().__init__(
             device=device,
@@ -104,6 +108,8 @@ class WordEncoder(sd1_clip.SDClipModel):
 
 
 class PromptEncoder(sd1_clip.SD1ClipModel):
+    """{NAME: tokens} -> what `WordEncoder` makes of them, as ComfyUI's CLIP expects it."""
+
     def __init__(self, device="cpu", dtype: torch.dtype | None = None, model_options: dict | None = None):
         super().__init__(device=device, dtype=dtype, model_options=model_options or {}, clip_model=WordEncoder, name=NAME)
 

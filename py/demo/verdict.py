@@ -27,6 +27,7 @@ class Verdict:
 
     @property
     def everything(self) -> bool:
+        """Whether the thing, its background, colour, shape and motion are all right."""
         return self.present and self.background and self.colour and self.shape and self.motion
 
 

@@ -53,8 +53,8 @@ def refuse_areas_over_time(conds: Conds, frames: int) -> None:
             raise TemporalAttentionError(
                 "conditionings for all frames of the video",
                 f"one for {length} of {frames} latent frames, from frame {start} on (an area over time)",
-                "Set temporal to 1 and z to 0 in the node that sets the area, or take the nodes of this pack out. To give frames "
-                "texts of their own, use Video Synopsis Prompt.",
+                "Set temporal to 1 and z to 0 in the node that sets the area, or remove this pack's nodes. To give frames their "
+                "own texts, use Video Synopsis Prompt.",
             )
 
 

@@ -48,9 +48,9 @@ def encode(clip, prompt: str) -> Encoded:
             return Encoded(context, key, tuple(kept), output.shape[-1])
     counts = " and ".join(f"{len(values[key])} tokens of {key}" for key in outputs)
     raise TemporalAttentionError(
-        "a text encoder whose context has one row for each token, with at most a beginning and an end cut off",
+        "a text encoder whose context has one row per token, with at most its start and end cut off",
         f"{context.shape[1]} rows for {counts}",
-        "Use the text encoder that belongs to the model, alone: several joined into one context are not supported.",
+        "Use only the model's own text encoder: several joined into one context are not supported.",
     )
 
 

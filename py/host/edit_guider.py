@@ -52,7 +52,7 @@ class EditGuider(comfy.samplers.CFGGuider):
     ) -> Tensor:  # fmt: skip
         """The edited latents [B, C, F, h, w]."""
         if latent_image.is_nested:
-            raise TemporalAttentionError("a latent of video alone", "video with audio", "Edit the video without its audio.")
+            raise TemporalAttentionError("a video-only latent", "video with audio", "Edit the video without its audio.")
         self._started = False
         pairs = noise.repeat_interleave(2, 0), latent_image.repeat_interleave(2, 0)
         mask = None if denoise_mask is None else denoise_mask.repeat_interleave(2, 0)

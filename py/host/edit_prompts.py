@@ -26,7 +26,7 @@ SHARED = {
     "gligen": ("GLIGEN", None),
 }
 TEXT_LENGTH = "num_tokens"
-ADVICE = "Send both through the same nodes with the same settings: they are sampled as one, only the text may differ."
+ADVICE = "Send both through the same nodes with the same settings: they are sampled together, so only the text may differ."
 
 
 def refuse_unlike(source: dict, target: dict) -> None:
@@ -34,7 +34,7 @@ def refuse_unlike(source: dict, target: dict) -> None:
     unlike = {words for key, (words, unset) in SHARED.items() if not _alike(source.get(key, unset), target.get(key, unset))}
     if unlike:
         raise TemporalAttentionError(
-            "source and target that differ in their text alone", f"another {', another '.join(sorted(unlike))}", ADVICE
+            "source and target that differ only in their text", f"another {', another '.join(sorted(unlike))}", ADVICE
         )
 
 

@@ -105,7 +105,7 @@ class Adapter:
 
     def passed_through(self, grid: Grid | None) -> str:
         """Why a network call with this grid, which cannot be described, is passed through."""
-        split = "another node split the batch, so that its rows cannot be told apart"
+        split = "another node split the batch, so its rows cannot be told apart"
         return f"{self.family}: {self.unknown}" if grid is None else split
 
 
@@ -149,7 +149,7 @@ def adapter_of(model: ModelPatcher) -> Adapter:
     raise TemporalAttentionError(
         f"a video model of a known family ({known})",
         f"a model whose network is {name}",
-        "Connect a video MODEL (of AnimateDiff: the one that has its motion model already), or remove this node.",
+        "Connect a video MODEL (for AnimateDiff: one that already has its motion model), or remove this node.",
     )
 
 

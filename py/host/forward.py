@@ -182,7 +182,7 @@ class ForwardScope:
             grid = self.level
             video = block.output.read(out, grid)
             if video is None or video.shape[0] != len(self.forward.branches):
-                self.run.skip(f"a block of {self.adapter.family} returned something else than the tokens of all rows")
+                self.run.skip(f"a block of {self.adapter.family} returned something other than the tokens of all rows")
                 return out
             forward = replace(self.forward, grid=grid.alone)
             edited = self.pipeline.block(Block(block.site, forward, video, forward.rows(None))).x

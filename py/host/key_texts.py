@@ -44,9 +44,9 @@ def collect(conds: list[dict], joint: bool) -> tuple[list[dict], dict[object, Ke
 def _texts(key: KeyMark, conds: list[dict]) -> KeyTexts:
     if [c.get(KEY) for c in conds] != [replace(key, index=i) for i in range(key.count)]:
         raise TemporalAttentionError(
-            f"the {key.count} key prompts of a synopsis one after the other",
-            "a conditioning in which some are missing or in another order",
-            "Connect the conditioning of Video Synopsis Prompt as it comes; combine it only with whole conditionings.",
+            f"the {key.count} key prompts of a synopsis in order",
+            "a conditioning in which some are missing or out of order",
+            "Connect the conditioning from Video Synopsis Prompt unchanged; combine it only with whole conditionings.",
         )
     inputs = [c["model_conds"] for c in conds]
     if any(len(given[TEXT].cond) != 1 for given in inputs):

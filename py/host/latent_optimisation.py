@@ -102,7 +102,7 @@ def _within_memory(arguments: tuple) -> Tensor:
     raise TemporalAttentionError(
         "enough memory for a gradient through the network",
         said,
-        "Switch keep_attention off, choose blocks that end earlier, sample fewer or smaller frames, or one video at a time.",
+        "Turn keep_attention off, choose blocks that end earlier, use fewer or smaller frames, or sample one video at a time.",
     )
 
 
@@ -120,9 +120,9 @@ def with_text(conds: dict[str, list[dict]], context: Tensor | None) -> list[dict
     found = [c for c in positive if c.get("cross_attn") is not None and same_text(context, c["cross_attn"])]
     if not found:
         raise TemporalAttentionError(
-            "the sampler's positive prompt to be the text given to TempoControl, read by the same CLIP",
+            "the sampler's positive prompt to be the text given to TempoControl, encoded with the same CLIP",
             "another conditioning",
-            "Connect the same text and the same CLIP to both; of conditionings that are joined or averaged, none has that text.",
+            "Connect the same text and the same CLIP to both; a joined or averaged conditioning no longer holds that text.",
         )
     return found
 

@@ -49,7 +49,7 @@ class NoiseGradients:
             guider.sample(noise, self._latent, comfy.samplers.sampler_object("euler"), self._sigmas, disable_pbar=True, seed=0)
         except _Found as found:
             return found.gradient.to(noise) * self._share
-        raise TemporalAttentionError("a run that calls the model", "one that does not", "Take out nodes that skip steps.")
+        raise TemporalAttentionError("a run that calls the model", "one that does not", "Remove nodes that skip steps.")
 
 
 def prepared(model, latent: dict) -> dict:

@@ -24,7 +24,7 @@ def clips(model, latent: Tensor, vae=None) -> list[Tensor]:
         raise TemporalAttentionError(
             "a model whose latents can be previewed",
             f"{type(form).__name__} latents, for which ComfyUI has no preview colours",
-            "Connect its VAE: pictures are then compared as it decodes them, which takes longer.",
+            "Connect its VAE: decoded pictures are then compared, which takes longer.",
         )
     latent = form.process_in(latent).float()
     videos = latent.movedim(1, -1) if latent.ndim == 5 else latent.movedim(1, -1).unsqueeze(0)

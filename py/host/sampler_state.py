@@ -53,15 +53,15 @@ def refuse_losing(sampler, denoise_mask) -> str:
     working = ", ".join(function.removeprefix("sample_") for function in KEEPING)
     if name in HOSTS - set(KEEPING):
         raise TemporalAttentionError(
-            f"a sampler that goes on from a changed latent ({working}, ddim)",
+            f"a sampler that continues from a changed latent ({working}, ddim)",
             f"{name.removeprefix('sample_')}, which draws new noise over it or works on a copy",
-            "Choose one of these; euler does well.",
+            "Choose one of these; euler works well.",
         )
     if denoise_mask is not None:
         raise TemporalAttentionError(
             "a latent without a noise mask",
             "one with a mask (inpainting, or a first frame that is held by a mask)",
-            "Take Set Latent Noise Mask out, or use an image-to-video model that takes its image as conditioning.",
+            "Remove Set Latent Noise Mask, or use an image-to-video model that takes its image as conditioning.",
         )
     return "" if name in KEEPING else f"TempoControl does not know the sampler {name}, which may lose the change of the latent"
 

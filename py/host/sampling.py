@@ -181,7 +181,7 @@ class Sampling:
             raise TemporalAttentionError(
                 "one prompt for all frames where network calls are passed through unchanged",
                 f"several key prompts of Video Synopsis Prompt ({why})",
-                "Take out what changes the frames or the batch, such as guides and keyframes, or use a single prompt.",
+                "Remove whatever changes the frames or the batch, such as guides and keyframes, or use a single prompt.",
             )
 
     def _latents(self, grid: Grid, window: ContextWindow | None) -> LatentFrames | None:

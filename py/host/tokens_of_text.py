@@ -89,9 +89,9 @@ def _check_embeddings(values: Sequence, width: int) -> None:
     for value in values:
         if torch.is_tensor(value) and value.shape[-1] != width:
             raise TemporalAttentionError(
-                f"embeddings that fit this text encoder, {width} numbers a token",
+                f"embeddings that fit this text encoder, {width} numbers per token",
                 f"one of {value.shape[-1]} numbers",
-                "Take the embedding: out of the prompt, or use one that was made for this text encoder.",
+                "Remove the embedding from the prompt, or use one made for this text encoder.",
             )
 
 

@@ -28,7 +28,7 @@ def embed(clip_vision, images: Tensor, watch: Watch) -> tuple[str, Tensor]:
         raise TemporalAttentionError(
             f"a vision model of the kinds {', '.join(NAMES.values())}",
             kind,
-            "Load another one, such as CLIP ViT-H or DINOv2, or leave the socket open to measure by pixels.",
+            "Load another one, such as CLIP ViT-H or DINOv2, or leave the input unconnected to measure by pixels.",
         )
     found = []
     for batch in watch(images.split(FRAMES_A_BATCH)):

@@ -35,8 +35,9 @@ def row_entropy(scores: Tensor, masked: bool = True) -> Tensor:
 def spread(count: int, total: int, offset: float, device: torch.device) -> Tensor:
     """`count` places among `total` (all of them if there are no more), rising, made on the device.
 
-    One in each of `count` equal parts, at a place in it that moves on by the golden ratio: even steps would meet the same few
-    columns of every frame wherever they divide its width. `offset` in [0, 1) moves all of them.
+    The range is cut into `count` equal parts, and one place is taken in each. Its position inside the part shifts by the golden
+    ratio from part to part: with even steps that divide a frame's width, only a few columns of every frame would be sampled.
+    `offset` in [0, 1) shifts all of them.
     """
     if count >= total:
         return torch.arange(total, device=device)

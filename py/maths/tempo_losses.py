@@ -99,7 +99,7 @@ def _correlation(signal: Tensor, masks: Tensor) -> Tensor:
 
 
 def _changes(masks: Tensor) -> Tensor:
-    """[P, F] -> [P] bool."""
+    """[P, F] masks -> [P] bool: whether each changes after the first latent frame."""
     return masks[..., 1:].amax(-1) > masks[..., 1:].amin(-1)
 
 

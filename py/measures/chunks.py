@@ -64,7 +64,7 @@ def temporal_compression(frames: int, latent: Tensor) -> int:
         raise TemporalAttentionError(
             "the latent of one video, [1, channels, frames, height, width]",
             str(list(latent.shape)),
-            "Take one video out of a batch, with LatentFromBatch and ImageFromBatch, or leave samples open.",
+            "Pick one video from the batch with LatentFromBatch and ImageFromBatch, or leave samples unconnected.",
         )
     latent_frames = latent.shape[2]
     if latent_frames == 1:
@@ -74,7 +74,7 @@ def temporal_compression(frames: int, latent: Tensor) -> int:
         raise TemporalAttentionError(
             f"1 + {latent_frames - 1} r frames from {latent_frames} latent frames",
             f"{frames}",
-            "Connect the very latent that these frames were decoded from, uncut; or leave samples open and set "
+            "Connect the latent that exactly these frames were decoded from, uncut, or leave samples unconnected and set "
             "temporal_compression.",
         )
     if compression == 1:

@@ -53,7 +53,7 @@ def stretched(matrix: Tensor) -> Tensor:
         raise TemporalAttentionError(
             "a video in which something changes",
             f"one whose frames are all alike (similarity at least {low:.6f})",
-            "There are no dynamics in it to transfer: use another clip, or more of it.",
+            "It has no dynamics to transfer: use another clip, or a longer part of it.",
         )
     return ((matrix - low) / (1 - low)).clamp(0, 1)
 

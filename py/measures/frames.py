@@ -28,13 +28,13 @@ def checked(images: Tensor, name: str) -> Tensor:
         raise TemporalAttentionError(
             f"frames of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels in {name}",
             f"{width} x {height}",
-            "Measure the frames as they were decoded, not a thumbnail.",
+            "Measure the decoded frames, not thumbnails.",
         )
     if not torch.isfinite(images).all():
         raise TemporalAttentionError(
             f"numbers in all pixels of {name}",
             "NaN or infinity",
-            "The decoder broke: decode again, with the VAE in fp32 (--fp32-vae) if need be.",
+            "Decoding failed: decode again, if necessary with the VAE in fp32 (--fp32-vae).",
         )
     return images[..., :3]
 

@@ -66,7 +66,7 @@ def measure(
     return {
         "flicker": _curve(pairs.flicker, "change of what stands still from the frame before"),
         "motion smoothness": _curve(_smoothness(pairs.frames, watch), "likeness to the frame that its two neighbours predict"),
-        "dynamic degree": _curve(pairs.speed, "motion of the fastest 5 % of pixels, in % of the short side a frame"),
+        "dynamic degree": _curve(pairs.speed, "motion of the fastest 5 % of pixels, in % of the short side per frame"),
         "subject consistency": _by_embeddings(subject) if subject else _by_colours(pairs),
         "background consistency": _by_embeddings(background) if background else _by_ssim(pairs),
     }

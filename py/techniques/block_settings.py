@@ -9,7 +9,7 @@ from ..maths.token_regions import MOST_PERCENT
 def check_channels(channels: tuple[int, ...]) -> None:
     """Raises TemporalAttentionError for a negative channel number or one that stands twice."""
     if any(channel < 0 for channel in channels) or len(set(channels)) < len(channels):
-        raise TemporalAttentionError("channel numbers from 0 on, each once", f"{channels}", "Change the channels.")
+        raise TemporalAttentionError("channel numbers of 0 or more, each once", f"{channels}", "Change the channels.")
 
 
 def check_percent(percent: float) -> None:

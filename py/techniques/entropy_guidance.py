@@ -94,7 +94,8 @@ class EntropyGuidance(Intervention):
         """A window of a single step chooses the block and has no step left."""
         if self.block is not None:
             return super().unchanged()
-        return "every step in its window only measured which block to replace; widen it, or set block to the one the log names"
+        return "every step in its window only measured which block to replace; widen the window, or set block to the one named "
+        "in the log"
 
     def before(self, call: Attention) -> Attention:
         """Measures the entropy of every block over the first steps."""
@@ -155,7 +156,7 @@ class EntropyGuidance(Intervention):
             raise TemporalAttentionError(
                 f"a block with {' or '.join(sorted(self.where.kinds))} attention: {', '.join(map(str, entropies))}",
                 f"block {ballot.chosen}, which has none",
-                "Choose one of them, or the block of highest entropy.",
+                "Choose one of them, or the block with the highest entropy.",
             )
         if ballot.chosen is None:
             ballot.chosen = elected(entropies)
@@ -168,13 +169,13 @@ def report(block: int, entropies: dict[int, float]) -> None:
     log.info("Entropy Guidance acts on block %d; entropies by block: %s", block, said)
     if max(entropies.values()) < LOW:
         log.warning(
-            "All entropies of this network are below %d %%: replacing a pattern is drastic here. Block %d is the lowest of the "
-            "middle ones, as the paper advises for such networks; try a scale of 0.25 or less.", 100 * LOW, block,
+            "All entropies of this network are below %d %%: replacing a pattern is drastic here. Block %d has the lowest of the "
+            "middle blocks, as the paper advises for such networks; try a scale of 0.25 or less.", 100 * LOW, block,
         )  # fmt: skip
     elif entropies[block] < max(SAFE, sorted(entropies.values())[len(entropies) // 2]):
         log.warning(
             "Block %d has an entropy of %.0f %%, low for this network: replacing its pattern can ruin the video. The highest is "
-            "block %d.", block, 100 * entropies[block], max(entropies, key=entropies.__getitem__),
+            "in block %d.", block, 100 * entropies[block], max(entropies, key=entropies.__getitem__),
         )  # fmt: skip
 
 

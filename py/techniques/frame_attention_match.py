@@ -48,7 +48,7 @@ class AttentionDistance:
         if [note.value.shape[1:] for note in notes] != [matrix.shape for matrix in wanted]:
             raise TemporalAttentionError(
                 f"as many attentions between frames as in the reference, {len(wanted)}",
-                f"{len(notes)} of them, or others",
+                f"{len(notes)}, or different ones",
                 "Use a reference with as many frames as your video, and one conditioning.",
             )
         each = [torch.linalg.matrix_norm(note.value - a.to(note.value)).mean(-1) for note, a in zip(notes, wanted, strict=True)]

@@ -42,7 +42,7 @@ class AttentionPerturbation(Intervention):
             raise TemporalAttentionError(
                 "uniform as the replacement in cross-attention",
                 f"an identity share of {self.alpha:g}",
-                "Video tokens are not among its keys, so there is no identity. Choose uniform, or another attention.",
+                "Its keys do not include video tokens, so there is no identity. Choose uniform, or another attention.",
             )
 
     @classmethod

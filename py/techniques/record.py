@@ -40,7 +40,7 @@ class HeadsKept:
         rows, heads = call.q.shape[:2]
         megabytes = len(self.blocks) * steps * rows * heads * frames**2 * 4 / 1e6
         each = f"{len(self.blocks)} blocks x {steps} steps x {rows} batch rows x {heads} heads of {frames} x {frames} numbers"
-        return f"{each} take {megabytes:.1f} MB, and as much again where a technique acts"
+        return f"{each} take {megabytes:.1f} MB, and the same again where a technique acts"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,9 @@ def synopsis_instruction(prompt: str, states: int, seconds: float = 0.0) -> str:
     if not prompt:
         raise TemporalAttentionError("the prompt of a video", "an empty text", "Say what the video shows.")
     if not 0 <= seconds < float("inf"):
-        raise TemporalAttentionError("a length in seconds, or 0 for no times", f"{seconds:g}", "Set it to that of the video.")
+        raise TemporalAttentionError(
+            "a length in seconds, or 0 for no times", f"{seconds:g}", "Set it to the length of the video."
+        )
     count = f"{states} key state{'s' * (states > 1)}" if states else "as few key states as show its whole course (2 to 8)"
     return "\n\n".join(
         [

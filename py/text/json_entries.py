@@ -40,9 +40,9 @@ def _values(answer: str) -> Iterator[object]:
             value, at = decoder.raw_decode(answer, found.start())
         except json.JSONDecodeError as error:
             raise TemporalAttentionError(
-                "complete JSON, or one key prompt a line",
+                "complete JSON, or one key prompt per line",
                 f"JSON that breaks off or is wrong in line {error.lineno}: {error.msg}",
-                "Mend it; or ask again with a larger max_length.",
+                "Fix it, or ask again with a larger max_length.",
             ) from error
         yield value
 
@@ -89,6 +89,6 @@ def _place(time: object, unit: str, name: str) -> Place:
     if isinstance(time, str) and (place := place_of(time.strip(), name)):
         return place
     if isinstance(time, bool) or not re.fullmatch(r"-?\d{1,9}(\.\d+)?", str(time).strip()):
-        raise TemporalAttentionError(f"a time such as 2 or 0:02 in {name}", json.dumps(time), "Mend it.")
+        raise TemporalAttentionError(f"a time such as 2 or 0:02 in {name}", json.dumps(time), "Fix it.")
     check_place(float(time), unit, f" in {name}")
     return Place(float(time), unit)

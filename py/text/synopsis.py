@@ -45,7 +45,7 @@ def _without_thoughts(answer: str) -> str:
         return "\n" * thoughts.count("\n") + rest
     if answer.lstrip().startswith("<think>"):
         raise TemporalAttentionError(
-            "an answer after the model's thoughts", "thoughts that were cut off", "Raise max_length, or switch thinking off."
+            "an answer after the model's thoughts", "thoughts that were cut off", "Raise max_length, or turn thinking off."
         )
     return answer
 

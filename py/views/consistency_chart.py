@@ -39,6 +39,6 @@ def consistency_chart(found: ChunkConsistency, by: str) -> Tensor:
 
 def _summary(found: ChunkConsistency) -> str:
     return (
-        f"across minus within {100 * found.difference:+.3f} points; a border (grey line) every {found.compression} frames\n"
-        f"less alike than both pairs beside them: {found.dips} of {found.crosses.sum()} borders"
+        f"across minus within {100 * found.difference:+.3f} points; a border (grey line) every {found.compression} frames\nless "
+        f"alike than both neighbouring pairs: {found.dips} of {found.crosses.sum()} borders"
     )

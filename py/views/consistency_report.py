@@ -24,7 +24,7 @@ def consistency_report(found: ChunkConsistency, by: str) -> str:
             _kind(found, found.crosses, "across a border"),
             _kind(found, ~found.crosses, "within a latent frame"),
             f"across minus within: {100 * found.difference:+.3f} points",
-            f"less alike than both pairs beside them: {found.dips} of {borders} borders (by chance about a third)",
+            f"less alike than both neighbouring pairs: {found.dips} of {borders} borders (by chance about a third)",
             "",
             _worst(found),
         ]

@@ -9,7 +9,7 @@ from .matrix_cells import MatrixCells, gap, mosaic
 
 MOST_COLUMNS, MOST_ROWS = 8, 12
 ROOM, LARGEST_MATRIX, MARGIN = 6.6, 3.4, 1.0  # inches
-HOW_TO_READ = "Each matrix: a row is a latent frame, a column the frame it attends to, both from 0 at the upper left to {last}"
+HOW_TO_READ = "Each matrix: a row is a latent frame, a column the frame it attends to, both from 0 at the top left to {last}"
 
 
 def frame_matrices(cells: MatrixCells, title: str) -> Tensor:

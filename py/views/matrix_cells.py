@@ -110,7 +110,7 @@ def _with_heads(trace: Trace) -> Trace:
         raise TemporalAttentionError(
             "a trace that kept the matrices of single heads",
             "one without",
-            "Name their blocks at head_blocks of Trace Attention and run again, or leave heads empty for the mean over them.",
+            "Set their blocks in head_blocks of Trace Attention and run again, or leave heads empty for the mean over heads.",
         )
     return kept
 

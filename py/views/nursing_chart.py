@@ -64,4 +64,4 @@ def _small_print(found: NoiseDistribution, history: Sequence[NursingIteration]) 
     if not history:
         return kept
     best = [min(column) for column in zip(*(one.distance for one in history), strict=True)]
-    return f"{kept}; distance {np.mean(history[0].distance):.4f} with white noise, {np.mean(best):.4f} at its least"
+    return f"{kept}; distance {np.mean(history[0].distance):.4f} with white noise, {np.mean(best):.4f} at its lowest"

@@ -14,7 +14,7 @@ MOST = 6  # matrices
 COLUMNS = 3
 HEIGHTS = {1: 6.3, 2: 4.3, 3: 3.1}  # inches of a row of so many matrices
 TITLE_WIDTHS = {1: 90, 2: 44, 3: 32}  # characters that fit above one
-HOW_TO_READ = "row: frame that asks, column: frame that is asked, both from 0 at the upper left to {last}"
+HOW_TO_READ = "row: attending frame, column: attended frame, both from 0 at the top left to {last}"
 
 
 def regularization_matrices(named: Sequence[tuple[str, np.ndarray]]) -> Tensor:

@@ -33,7 +33,7 @@ def tempo_report(trace: Trace, note: str = "") -> Tensor:
         raise TemporalAttentionError(
             "a run in which TempoControl changed the latent",
             "one without iterations",
-            "Set iterations and learning_rate above 0, and the percents so that a step is among them.",
+            "Set iterations and learning_rate above 0, and the percents so that at least one step falls between them.",
         )
     with figure(height=7.2, title="TempoControl, iteration by iteration") as drawing:
         panels = drawing.subplots(len(PANELS), sharex=True)

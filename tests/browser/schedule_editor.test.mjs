@@ -111,7 +111,7 @@ async function shows_what_is_wrong(frontend) {
   const texts = await frontend.page.locator('textarea').evaluateAll((areas) => areas.map((area) => area.value))
   const area = frontend.page.locator('textarea').nth(texts.indexOf(SCHEDULE))
   await area.fill(wrong)
-  await notice(frontend, /places that rise.*line 2, column 11.*2: {2}dog: 3=0, 2=1/s)
+  await notice(frontend, /places that increase.*line 2, column 11.*2: {2}dog: 3=0, 2=1/s)
   assert.equal(await text(frontend), wrong)
   await area.fill('cat: 0=0')
   await point(frontend, 0).waitFor()

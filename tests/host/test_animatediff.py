@@ -137,7 +137,7 @@ def test_views_are_passed_through_and_reported(subject, caplog):
     plain = sample(subject.tiny, model, steps=1)
     with caplog.at_level(logging.INFO, logger="temporal_attention"):
         assert torch.equal(sample(subject.tiny, attach(model, QueryGain()), steps=1), plain)
-    assert "an attention of AnimateDiff had" in caplog.text and "QueryGain was handed no call" in caplog.text
+    assert "an attention of AnimateDiff had" in caplog.text and "QueryGain received no calls" in caplog.text
     assert not torch.equal(sample(subject.tiny, attach(model, BlockShift()), steps=1), plain), "a block's output is whole"
 
 

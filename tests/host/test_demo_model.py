@@ -236,7 +236,7 @@ def test_unknown_words_are_skipped_with_one_warning(demo, caplog):
         assert ids(demo.clip, "a (fluffy:1.2) red zebra, fluffy circle") == ids(demo.clip, "a red circle")
     (record,) = caplog.records
     assert record.name == "temporal_attention"
-    assert "know: fluffy, zebra." in record.getMessage() and "triangle" in record.getMessage()
+    assert "unknown words: fluffy, zebra." in record.getMessage() and "triangle" in record.getMessage()
 
 
 def test_long_prompts_lose_their_end_with_a_warning(demo, caplog):

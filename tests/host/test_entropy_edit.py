@@ -238,7 +238,7 @@ def test_what_only_one_of_the_prompts_has_is_refused(tiny, model, said):
 def test_the_same_from_two_nodes_is_accepted_and_another_refused(tiny, model, both, other):
     source, target = conditioning(tiny, 1), conditioning(tiny, 3)
     node_output(model, both(source), both(target), tiny)
-    with pytest.raises(TemporalAttentionError, match="differ in their text alone"):
+    with pytest.raises(TemporalAttentionError, match="differ only in their text"):
         node_output(model, both(source), other(target), tiny)
 
 

@@ -180,7 +180,7 @@ def test_the_node_takes_models_of_joint_attention(joint):
 
 @pytest.mark.parametrize("name", ["svd", "minimax_h3"])
 def test_the_node_refuses_models_whose_frames_cannot_read_texts_of_their_own(name):
-    with pytest.raises(TemporalAttentionError, match="frames can read texts of their own"):
+    with pytest.raises(TemporalAttentionError, match="each frame can read its own text"):
         VideoSynopsisPromptNode.execute(NETWORKS[name].load(), Clip(), "a bud\na rose", 0.25, 16.0, "linear")
 
 
@@ -367,7 +367,7 @@ def test_the_node_encodes_each_key_prompt_and_does_not_guess_the_length_of_the_v
     assert "past the end" not in caplog.text
     assert not torch.equal(sample(tiny, vsp, positive=positive), sample(tiny, model, positive=positive[:1]))
     assert "past the end of the video (9 frames" in caplog.text
-    with pytest.raises(TemporalAttentionError, match="frames a second"):
+    with pytest.raises(TemporalAttentionError, match="frames per second"):
         VideoSynopsisPromptNode.execute(model, Clip(), "a bud\na rose", **settings | {"fps": 0.0})
 
 

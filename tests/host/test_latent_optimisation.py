@@ -214,7 +214,7 @@ def test_a_run_with_another_text_leaves_the_recorder_empty_and_says_so(tiny, mod
     recorder = WordRecorder(words=words(tiny))
     latent = run(tiny, attach(model, recorder), positive=conditioning(tiny, 7))
     assert not RUNS.find(latent, recorder).trace.records
-    assert "WordRecorder was active on 0 of 2 steps: no call read the text of its phrases" in caplog.text
+    assert "WordRecorder was active on 0 of 2 steps: no call read only the text of its phrases" in caplog.text
 
 
 def test_each_recorder_has_the_iterations_of_its_own_words(tiny, model):

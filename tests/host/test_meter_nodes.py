@@ -44,7 +44,7 @@ def test_similarity_by_ssim_needs_nothing_else(temporary_folder):
     output = call(ChunkConsistencyNode, images=clips.jumping())
     report, image = output.args
     assert "13 frames, counted from 0; 4 latent frames, of 4 frames each but the first" in report and "by SSIM" in report
-    assert "less alike than both pairs beside them: 3 of 3 borders" in report
+    assert "less alike than both neighbouring pairs: 3 of 3 borders" in report
     assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
     assert output.ui and list(temporary_folder.iterdir())
 
@@ -55,7 +55,7 @@ def test_the_latent_tells_the_compression(nested):
     samples = {"samples": NestedTensor([latent, torch.zeros(1, 8, 25)]) if nested else latent}
     report = call(ChunkConsistencyNode, images=clips.jumping(compression=6, chunks=2), samples=samples).args[0]
     assert "3 latent frames, of 6 frames each but the first" in report
-    assert "less alike than both pairs beside them: 2 of 2 borders" in report
+    assert "less alike than both neighbouring pairs: 2 of 2 borders" in report
 
 
 def test_a_latent_of_another_clip_is_refused():

@@ -334,7 +334,9 @@ def test_an_unknown_model_needs_channels_or_a_profile(model, node):
 
 def test_a_profile_of_another_model_is_refused(watched):
     another = tiny_networks()["ltxv"].load()
-    with pytest.raises(TemporalAttentionError, match="this model .LTX, 3 blocks, hidden size 64.*that of another .Wan, 3 blocks"):
+    with pytest.raises(
+        TemporalAttentionError, match="this model .LTX, 3 blocks, hidden size 64.*that of a different one .Wan, 3 blocks"
+    ):
         run(StructuredActivationSteeringNode, model=another, profile=watched[2])
 
 

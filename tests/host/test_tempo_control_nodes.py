@@ -115,7 +115,7 @@ def test_a_phrase_or_a_trace_that_is_not_there(traced, demo):
     _, other = run(TraceAttentionNode, model=demo[0])
     with pytest.raises(TemporalAttentionError, match="the trace of TempoControl"):
         run(TempoReportNode, trace=other, samples=samples)
-    with pytest.raises(TemporalAttentionError, match="the trace of TempoControl, but got that of a file"):
+    with pytest.raises(TemporalAttentionError, match="the trace of TempoControl, but got one from a file"):
         run(TempoReportNode, trace=RUNS.find(samples["samples"], trace).trace, samples=samples)
 
 
@@ -149,7 +149,7 @@ def test_another_prompt_at_the_sampler_and_a_sampler_that_forgets(demo):
     model, _ = controlled(demo)
     with pytest.raises(TemporalAttentionError, match="Connect the same text"):
         sampled(model, demo[1], prompt="a red circle moves left on a white background")
-    with pytest.raises(TemporalAttentionError, match="euler does well"):
+    with pytest.raises(TemporalAttentionError, match="euler works well"):
         sampled(model, demo[1], sampler="uni_pc")
 
 

@@ -169,7 +169,7 @@ def test_embeddings(clip_l):
 
 
 def test_embeddings_of_another_width_are_refused(clip_l):
-    with pytest.raises(TemporalAttentionError, match="64 numbers a token, but got one of 96"):
+    with pytest.raises(TemporalAttentionError, match="64 numbers per token, but got one of 96"):
         encode_text(clip_l, "a embedding:wide cat", ["cat"])
 
 

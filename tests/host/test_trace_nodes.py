@@ -212,7 +212,9 @@ def test_a_set_changes_when_a_trace_is_saved(saved, traced):
         run(TraceSetNode, saved="sth_*", saved_baselines="plain_*")
 
 
-@pytest.mark.parametrize("saved_as,said", [("nothing_*", "fits a trace"), ("../*", "a name of letters"), ("", "Name saved ones")])
+@pytest.mark.parametrize(
+    "saved_as,said", [("nothing_*", "matches a trace"), ("../*", "a name of letters"), ("", "Enter a name pattern")]
+)
 def test_patterns_without_traces_are_refused(saved, saved_as, said):
     with pytest.raises(TemporalAttentionError, match=said):
         run(TraceSetNode, saved=saved_as)

@@ -199,5 +199,5 @@ def test_the_report_names_the_numbers():
     assert "across a border: pairs 2, mean 92.500, lowest 90.000" in lines
     assert "within a latent frame: pairs 6, mean 97.833, lowest 96.000" in lines
     assert "across minus within: -5.333 points" in lines
-    assert "less alike than both pairs beside them: 2 of 2 borders (by chance about a third)" in lines
+    assert "less alike than both neighbouring pairs: 2 of 2 borders (by chance about a third)" in lines
     assert lines[-1].startswith("least alike: frames 0-1 90.000 (across), 4-5 95.000 (across), 5-6 96.000 (within)")

@@ -103,9 +103,9 @@ def test_writing_and_reading_back_changes_nothing():
 @pytest.mark.parametrize(
     "text,said",
     [
-        ("", "key prompts, one a line, but got none"),
+        ("", "key prompts, one per line, but got none"),
         (" \n\n", "got none"),
-        ("0s: a\n\nb", "before every key prompt or before none, but got line 3 without one"),
+        ("0s: a\n\nb", "before every key prompt or none, but got line 3 without one"),
         ("a\n0s: b", "got line 2 with one"),
         ("0s: a\n0s: b", "got line 2 at 0s after 0s"),
         ("0s: a\n4s: b\n2s: c", "got line 3 at 2s after 4s"),
@@ -171,7 +171,7 @@ def test_what_lies_past_the_end_is_moved_and_named():
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf")])
 def test_fps_must_be_a_number_above_0(fps):
-    with pytest.raises(TemporalAttentionError, match="more than 0 frames a second"):
+    with pytest.raises(TemporalAttentionError, match="more than 0 frames per second"):
         key_places(parse_key_prompts("a"), 9, 4, fps)
-    with pytest.raises(TemporalAttentionError, match="more than 0 frames a second"):
+    with pytest.raises(TemporalAttentionError, match="more than 0 frames per second"):
         Placement(parse_key_prompts("a"), 4, fps)

@@ -67,7 +67,7 @@ def test_peaks_are_averaged_over_the_chosen_steps_and_rows():
 def test_steps_that_were_not_recorded_are_named():
     with pytest.raises(TemporalAttentionError, match="steps 3-9"):
         profile_of(trace(range(3, 10)), frozenset({1}), None)
-    with pytest.raises(TemporalAttentionError, match="no step at all"):
+    with pytest.raises(TemporalAttentionError, match="no steps at all"):
         profile_of(Trace("Tiny", BLOCKS), None, None)
     only_cond = Trace("Tiny", BLOCKS, [r for r in trace(range(3)).records if r.branch is COND])
     with pytest.raises(TemporalAttentionError, match="branch"):

@@ -91,7 +91,7 @@ def test_report_says_when_nothing_was_changed():
     run = Run((Idle(), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert only_trace(run).report[0] == ("Idle was handed 1 calls and changed none: its strength is 0 in these blocks and steps")
+    assert only_trace(run).report[0] == ("Idle received 1 calls and changed none: its strength is 0 in these blocks and steps")
 
 
 def test_a_window_that_no_step_reaches_is_reported_not_raised():
@@ -109,7 +109,7 @@ TEMPORAL = Where(kinds=frozenset({"temporal"}))
 def test_no_matching_site_raises_once_the_step_is_over(ending):
     run = Run((Doubler(where=TEMPORAL),), "Tiny", 3)
     run_call(run, forward())
-    with pytest.raises(TemporalAttentionError, match="Doubler finds a place of kind temporal.*Tiny"):
+    with pytest.raises(TemporalAttentionError, match="temporal attention for Doubler to act on.*Tiny"):
         ending(run)
 
 
@@ -117,7 +117,7 @@ def test_an_observer_that_saw_nothing_costs_nobody_a_video():
     run = Run((NormRecorder(where=TEMPORAL),), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert only_trace(run).report == ("NormRecorder was handed no call",)
+    assert only_trace(run).report == ("NormRecorder received no calls",)
 
 
 def test_a_still_passes_through_and_says_so_once(caplog):

@@ -112,9 +112,9 @@ def test_runs_that_do_not_fit_are_refused():
         if len(other.records) > 20:
             trace_set(treated, other)
             continue
-        with pytest.raises(TemporalAttentionError, match="of one network with the same steps"):
+        with pytest.raises(TemporalAttentionError, match="of the same network with the same steps"):
             trace_set(treated, other)
-    with pytest.raises(TemporalAttentionError, match="of one network with the same steps"):
+    with pytest.raises(TemporalAttentionError, match="of the same network with the same steps"):
         trace_set(run(0, TAU, samples=2), run(0))
     with pytest.raises(TemporalAttentionError, match="all with a baseline run or all without"):
         joined([trace_set(run(0)), trace_set(run(0), run(0))])

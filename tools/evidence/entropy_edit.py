@@ -28,10 +28,9 @@ MARGIN = 4  # pixels around the source's thing in which the target may change
 INVERSION_STEPS = 30
 HEADER = ["setting", "distance", "colour right", "presence in that colour"]
 INTRODUCTION = (
-    "# Entropy Edit on the demo model\n\n"
-    "Unseen prompts with one thing; the target's prompt has another colour. Distance: mean distance in pixels between the "
-    "centres of the thing in source and target, frame by frame. Clips in which either shows nothing are left out of it, and "
-    "count as wrong in colour. Mean and 95 % bootstrap interval."
+    "# Entropy Edit on the demo model\n\nUnseen prompts with one thing; the target's prompt has another colour. Distance: mean "
+    "distance in pixels between the centres of the thing in source and target, frame by frame. Clips in which either shows "
+    "nothing are left out of this, and count as wrong in colour. Mean and 95 % bootstrap interval."
 )
 SETTINGS = {f"self, share {share:g}": EntropyEdit(share=share) for share in (0.5, 1.0)} | {
     f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.5, 0.65, 1.0)

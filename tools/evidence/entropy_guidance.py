@@ -26,10 +26,10 @@ BLOCKS_AND_RULES = {f"A - I, 1, block {block}": {"scale": 1.0, "block": block} f
 SHOWN = ("A - I, 0.5", "A - I, 1", "A - I, 4")
 HEADER = ["setting", "presence", *MEASURES, "way", "change of presence", "change of everything"]
 INTRODUCTION = (
-    "# Entropy Guidance on the demo model\n\n"
-    "Unseen prompts with one thing, the same noise for every setting. Mean and 95 % bootstrap interval over clips; changes are "
-    "taken clip by clip. Presence: share of frames in which the thing is there. Way: pixels from its first place to its last. "
-    "Everything: background, colour, shape and motion right in the same clip. Guidance of 3 is the usual one of this model."
+    "# Entropy Guidance on the demo model\n\nUnseen prompts with one thing, the same noise for every setting. Mean and 95 % "
+    "bootstrap interval over clips; changes are taken clip by clip. Presence: share of frames in which the thing is there. Way: "
+    "pixels from its first place to its last. Everything: background, colour, shape and motion right in the same clip. Guidance "
+    "3 is usual for this model."
 )
 
 

@@ -27,17 +27,18 @@ IMAGES = PAGES.parent / "images"
 DRAW = {name[0]: draw for name, draw in PLOTS.items()} | {"D": schedule}
 TELLS = {
     "A": "What STH did to |T| in its active calls: before against after, and how the reduction grows with depth.",
-    "B": "In which direction gamma went: above 1 where frames mix too much (T > 0), below 1 where they keep apart.",
-    "C": "A point a video, without against with STH, for six measures, and whether more videos improved than chance allows.",
-    "D": "Tension Dashboard: what was found and set at every block and step, as means over the videos.",
+    "B": "In which direction gamma went: above 1 where frames mix too much (T > 0), below 1 where they are kept apart.",
+    "C": "One point per video, without against with STH, for six measures, and whether more videos improved than expected by "
+    "chance.",
+    "D": "Tension Dashboard: what was measured and set at every block and step, as means over the videos.",
     "E": "How tension and the two entropies are distributed over calls, without and with STH.",
     "F": "The eigenvalues of the density matrix: a steep fall means that few patterns of frames make up the attention.",
-    "G": "Of all active calls, which share improved, and by how much.",
-    "H": "Where in network and run it improved; the same in the dark theme.",
-    "I": "Whether calls with more tension were improved more.",
+    "G": "What share of all active calls improved, and by how much.",
+    "H": "Where in the network and the run calls improved; also in the dark theme.",
+    "I": "Whether calls with more tension improved more.",
     "J": "Videos ranked by the tension of their baseline, and the effect size in each.",
     "K": "Whether heads agree: the spread of T over the heads of a call, without and with STH.",
-    "L": "Whether frames look forwards as much as back, which STH should leave alone.",
+    "L": "Whether frames attend forwards as much as backwards, which STH should not change.",
     "M": "Dose and response: improvement against |gamma - 1|, in eight bins of equal size.",
 }
 
@@ -63,10 +64,10 @@ def run(lab: Lab) -> None:
     page.add(
         "# What the diagnostic nodes draw",
         f"All pictures are of the demo model: {CLIPS} unseen prompts, the same noise with Spectral Transport Homeostasis at tau "
-        f"{TAU:g} and without; the last three are of one clip. `python dev.py evidence -- figures` makes this page.",
+        f"{TAU:g} and without; the last three are from one clip. `python dev.py evidence -- figures` makes this page.",
         "## Tension Plots and Tension Dashboard",
         "Figures A to M of the appendix of *Temporal State Transport in Video Generation*. T = H_row - H_vN is the Spectral "
-        "Tension of a call: how much more its rows are spread than its pattern is mixed.",
+        "Tension of a call: how much more its rows are spread out than its pattern is mixed.",
     )
     for letter, tells in TELLS.items():
         look = Look(DARK if letter == "H" else LIGHT)
@@ -78,8 +79,9 @@ def run(lab: Lab) -> None:
         "One quantity for every block and step of one run: here T as the model made it.",
         kept("tension_heatmap", layer_step_heatmap(one, "tension before", Branch.COND)),
         "## Frame Attention",
-        "How much each latent frame attends to each other one, averaged over heads: a bright diagonal keeps to itself.",
+        "How much each latent frame attends to every other, averaged over heads: a bright diagonal means that frames attend "
+        "mostly to themselves.",
         kept("frame_attention", frame_matrices(mean, "Frame attention as the model made it")),
-        "The same of single heads, which Trace Attention keeps in the blocks and steps that it is told.",
+        "The same for single heads, which Trace Attention keeps in the chosen blocks and steps.",
         kept("frame_attention_heads", frame_matrices(heads, "Frame attention of single heads as the model made it")),
     )

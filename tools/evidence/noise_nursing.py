@@ -31,7 +31,7 @@ NOISE = ["beta", "gamma", "size of mu", "noise: correlation of neighbours"]
 INTRODUCTION = (
     f"{PROMPTS} unseen prompts with one thing, {SEEDS} seeds each, the same noise for every setting. The reference is drawn, not "
     "sampled: another clip of the same words. Means and 95 % bootstrap intervals over clips. CPU s: of one core, a clip, search "
-    "and sampling. Correlation of neighbours: of the noise's values in neighbouring latent frames."
+    "and sampling. Correlation of neighbours: between the noise's values in neighbouring latent frames."
 )
 
 
@@ -193,7 +193,7 @@ def run(lab: Lab) -> None:
     moving = {"plain noise": (right, None), "nursed, reference rests": (still, {}), "nursed, reference moves right": (right, {})}
     page.add(
         "## Whether it moves, guidance 3",
-        "Prompts that say nothing of motion; the reference's thing moves 40 pixels to the right, or rests in the middle.",
+        "Prompts that say nothing about motion; the reference's thing moves 40 pixels to the right, or stays in the middle.",
         table(
             ["setting", "to the right, pixels", "way, pixels", "shape right", "colour right", *NOISE, "CPU s"],
             part(lab, "motion", moving, []),

@@ -82,8 +82,8 @@ def run(lab: Lab) -> None:
         f"{len(SYNOPSES)} synopses of two key prompts that differ in one colour, {len(SEEDS)} seeds each, guidance {GUIDANCE:g}. "
         "Right colour: share of the frames of the first and last third in which this colour alone is there. Both ends: clips in "
         "which that holds for more than half of each. Mean and 95 % bootstrap interval; jumps in pixels between two frames. TAR "
-        "at strength 1 adds 0.1 of the row maximum with a sigma of a quarter of the frames; as in the paper, all of it with a "
-        "sigma of one latent frame.",
+        "at strength 1 adds 0.1 of the row maximum with a sigma of a quarter of the frames; as in the paper, the whole row "
+        "maximum with a sigma of one latent frame.",
         *compared(lab),
         "Temporal Attention Regularization alone: [regularization.md](regularization.md).",
     )

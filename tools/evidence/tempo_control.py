@@ -34,15 +34,14 @@ HEADER = [
 ]  # fmt: skip
 SHARES = ("active", "inactive", "twice", "shape", "colour")
 INTRODUCTION = (
-    "# TempoControl on the demo model\n\n"
-    "Unseen prompts, 4 seeds each, the same noise with and without the node. In half of the prompts the thing is wanted in the "
-    "first 13 of 33 frames, in the others in the last 16. Timing: the mean of the share of wanted frames in which it is there "
-    "and the share of unwanted frames in which it is not; chance is 0.5, and frames at the edge count. Changes are taken clip by "
-    "clip against the same noise without the node. Mean and 95 % bootstrap interval over clips. CPU s: of one core, a clip of "
-    "20 steps.\n\n"
-    "Comes twice: the share of the wanted frames with it in which there are two or more coloured regions.\n\n"
-    f"Guidance {GUIDANCE:g} unless said: at the usual 3 the demo model shows its thing in nearly every frame whatever the latent "
-    "is, so there is no timing to control. TempoControl acts on the positive prompt alone."
+    "# TempoControl on the demo model\n\nUnseen prompts, 4 seeds each, the same noise with and without the node. In half of the "
+    "prompts the thing is wanted in the first 13 of 33 frames, in the others in the last 16. Timing: the mean of the share of "
+    "wanted frames in which it is there and the share of unwanted frames in which it is not; chance is 0.5, and frames at the "
+    "border are counted. Changes are taken clip by clip against the same noise without the node. Mean and 95 % bootstrap "
+    "interval over clips. CPU s: of one core, a clip of 20 steps.\n\nComes twice: of the wanted frames that show the thing, the "
+    f"share with two or more coloured regions.\n\nGuidance {GUIDANCE:g} unless said: at the usual 3 the demo model shows its "
+    "thing in nearly every frame, whatever the latent, so there is no timing to control. TempoControl acts on the positive "
+    "prompt alone."
 )
 
 
@@ -108,7 +107,7 @@ def late_guidance(lab: Lab) -> list[str]:
         label = f"{name_of(case.asked.things[0])}, wanted {case.half}"
         shown += [(f"{label}\n{name}", clips[name][index][1], case.wanted) for name in ("no node", "defaults")]
     title = f"## One thing, guidance {GUIDANCE:g} up to {100 * LATE:g} % and then {usual.GUIDANCE:g}, {4 * PROMPTS} clips"
-    return [title, text, "The bar marks frames in which the thing is wanted.", sheet("tempo_control", shown)]
+    return [title, text, "The bar marks the frames in which the thing is wanted.", sheet("tempo_control", shown)]
 
 
 def left_out(lab: Lab) -> list[str]:

@@ -102,7 +102,7 @@ def two_things(lab: Lab) -> list[str]:
     return [
         f"## Two things, one timed, {4 * PROMPTS} clips",
         "Each thing is known by its colour: with two things the demo model often gives a shape or a motion to the wrong one, so "
-        "shapes are not judged.",
+        "shapes are not scored.",
         text,
         sheet("tempo_two_things", shown),
     ]
@@ -124,7 +124,8 @@ def three_phrases(lab: Lab) -> list[str]:
     header = ["timing of one thing", "of the other", "background right", "change of the one", "of the other"]
     settings = {"no node": (found, None), "three phrases": (found, {"lr": SEVERAL})}
     text, shown = table_of(lab, settings, measures, header, ("no node", "three phrases"))
-    said = "One thing is wanted in one half, the other in the other, the background's word throughout. The bar marks the first's."
+    said = "One thing is wanted in one half, the other in the other half, the background's word throughout. The bar marks the "
+    "first thing's half."
     return [f"## Three phrases, {4 * PROMPTS} clips", said, text, sheet("tempo_three_phrases", shown)]
 
 
@@ -183,6 +184,7 @@ def movement(lab: Lab) -> list[str]:
     text, shown = table_of(lab, settings, measures, header, ("no node", "and the thing throughout"))
     said = (
         "The prompt's word of motion is wanted from frame 17 on. Timing of motion: mean of the share of wanted frames in which "
-        f"the thing moves (more than {SPEED:g} pixels a frame) and of the unwanted frames in which it rests, of frames with it."
+        f"the thing moves (more than {SPEED:g} pixels per frame) and of the unwanted frames in which it stays still, counting "
+        "only frames with it."
     )
     return [f"## A word of motion, {4 * PROMPTS} clips", said, text, sheet("tempo_movement", shown)]

@@ -107,5 +107,5 @@ ADAPTER = Adapter(
     foreseen=foreseen,
     kernel="actual_attention",
     window=window,
-    unknown="its motion modules are off at this step, or do not know how many frames belong together",
+    unknown="its motion modules are off at this step, or do not know which frames belong together",
 )

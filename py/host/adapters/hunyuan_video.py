@@ -1,6 +1,7 @@
 """HunyuanVideo and HunyuanVideo 1.5: joint attention in double blocks (two streams) and single blocks (one; none in 1.5).
 
-Token order: text, then [reference latent] video. The refiner of the text is left alone.
+Token order: text, then [reference latent] video. Only Video Synopsis Prompt acts on the refiner of the text: each key prompt is
+refined on its own.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def words(network: nn.Module, kwargs: dict, grid: Grid) -> int:
     return before + (glyphs.shape[1] if first else 0)
 
 
-LEFT_ALONE = "the refiner of the text; images"
+LEFT_ALONE = "the refiner of the text (except by VSP); images"
 ADAPTER = Adapter(
     "HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone=LEFT_ALONE, texts=texts, words=words
 )

@@ -26,4 +26,11 @@ def texts(network: nn.Module) -> tuple[Attentions, ...]:
     return tuple((block.self_attention, (Site(i, len(blocks), "text", "text"),)) for i, block in enumerate(blocks))
 
 
-ADAPTER = Adapter("Kandinsky 5", frozenset({"Kandinsky5"}), blocks, grid, left_alone="the text's own blocks; images", texts=texts)
+ADAPTER = Adapter(
+    "Kandinsky 5",
+    frozenset({"Kandinsky5"}),
+    blocks,
+    grid,
+    left_alone="the text's own blocks (except by VSP); images",
+    texts=texts,
+)

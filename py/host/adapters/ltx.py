@@ -29,5 +29,5 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
 
 
 LEFT_ALONE = "audio; all of a run with guides or keyframes"
-UNKNOWN = "guides or keyframes take tokens out of the video"
+UNKNOWN = "guides or keyframes remove tokens from the video"
 ADAPTER = Adapter("LTX", frozenset({"LTXVModel", "LTXAVModel"}), blocks, grid, left_alone=LEFT_ALONE, unknown=UNKNOWN)

@@ -2,7 +2,8 @@
 then cross-attention.
 
 Token order: [reference of Fun] video (t h w) [frames joined in time, in-context latents]. The control blocks of VACE
-work on a side stream of control tokens and are left alone, as are what Animate adds for faces and Dancer for music.
+work on a side stream of control tokens; only Video Synopsis Prompt acts on them, on their attention to the text. What
+Animate adds for faces and Dancer for music is left alone.
 """
 
 from __future__ import annotations
@@ -63,5 +64,5 @@ def beside(network: nn.Module) -> tuple[nn.Module, ...]:
 
 
 NETWORKS = frozenset({"WanModel", "VaceWanModel", "CameraWanModel", "AnimateWanModel", "WanDancerModel"})
-LEFT_ALONE = "the control blocks of VACE, the face blocks of Animate, attention to music (Dancer)"
+LEFT_ALONE = "the control blocks of VACE (except by VSP), the face blocks of Animate, attention to music (Dancer)"
 ADAPTER = Adapter("Wan", NETWORKS, blocks, grid, left_alone=LEFT_ALONE, texts=texts, beside=beside)

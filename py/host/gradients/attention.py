@@ -38,7 +38,7 @@ class GradientKernel:
         out = self.others(self._attend, *args, **kwargs)
         if out.requires_grad or not (torch.is_grad_enabled() and any(x.requires_grad for x in args[:3])):
             return out
-        log.debug("The attention override of another node has no gradient; PyTorch's attention takes its place.")
+        log.debug("Another node's attention override has no gradient; PyTorch's attention is used instead.")
         return self._attend(*args, **kwargs)
 
     def _attend(self, *args, **kwargs) -> Tensor:

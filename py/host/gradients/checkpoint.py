@@ -126,7 +126,7 @@ def _refuse_gradients_in(options: dict) -> None:
         raise TemporalAttentionError(
             "transformer options that do not depend on the latent",
             f"some of {', '.join(map(str, options))} that do",
-            "Take out the node that puts them there: gradients would be wrong.",
+            "Remove the node that adds them: gradients would be wrong.",
         )
 
 

@@ -104,7 +104,7 @@ class Evaluation:
             raise TemporalAttentionError(
                 f"an attention of kind {', '.join(sorted(self.tap.where.kinds))} to take gradients of",
                 f"none in {self.sampling.adapter.family}: {reasons}",
-                "Choose other blocks or another model; nodes that skip steps must be taken out.",
+                "Choose other blocks or another model; nodes that skip steps must be removed.",
             )
         return sum(self.losses), sum(self.gradients)
 
@@ -172,7 +172,7 @@ class Evaluation:
 def _refuse_compiled(network: nn.Module) -> None:
     if any(hasattr(module, "_orig_mod") for module in network.modules()):
         raise TemporalAttentionError(
-            "a model compiled by the host's own TorchCompileModel node, or not at all",
-            "one whose parts another node has compiled",
-            "Take that node out.",
+            "a model compiled by ComfyUI's own TorchCompileModel node, or not at all",
+            "one that another node has compiled in parts",
+            "Remove that node.",
         )

@@ -40,9 +40,9 @@ def differentiable_weights(network: nn.Module) -> Iterator[None]:
 def _replace_forward(module: nn.Module, undo: ExitStack) -> None:
     if "forward" in vars(module):
         raise TemporalAttentionError(
-            "a model whose layers are the host's own",
+            "a model whose layers are ComfyUI's own",
             f"a {type(module).__name__} layer that another node has replaced",
-            "Load a LoRA with the usual loader instead of one in bypass mode, or take that node out.",
+            "Load the LoRA with the usual loader instead of in bypass mode, or remove that node.",
         )
     if getattr(module, "weight", None) is not None:
         module.forward = _with_gradient(module, module.forward)

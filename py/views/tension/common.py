@@ -89,7 +89,7 @@ def need_gamma(traces: TraceSet) -> None:
         raise TemporalAttentionError(
             "a run with Spectral Transport Homeostasis (STH) on it",
             "one without",
-            "This figure is about its gamma: choose another.",
+            "This figure needs its gamma: choose another figure.",
         )
 
 

@@ -33,7 +33,7 @@ def head_spread(traces: TraceSet, look: Look) -> Tensor:
         right.axvline(0, color=look.theme.line, linewidth=0.8)
         right.set(xlabel="treated - baseline", ylabel="share of calls")
         few_ticks(right)
-        relative = f"{change.mean() / baseline.mean():+.2%} in the mean" if len(change) and baseline.any() else "no such call"
+        relative = f"{change.mean() / baseline.mean():+.2%} on average" if len(change) and baseline.any() else "no such call"
         heading(right, "Change (+ = less agreement)", look, relative)
         return to_image(drawing)
 
