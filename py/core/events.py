@@ -184,11 +184,13 @@ class LowRankBias:
 
 @dataclass(frozen=True)
 class Attention:
-    """One attention call: q [B, H, Lq, D], k and v [B, H, Lk, D], an additive `bias` or None, the score `scale`.
+    """One attention call: q [B, H, Lq, D], k and v [B, H, Lk, D], the score `scale`, and a `bias` or None.
 
-    `low_rank` are further biases, which add up. `rows` are the batch rows of the forward that this call holds. `notes` and
-    `memory` are shared by all edits of a call: values for the trace, and measurements that several interventions may want.
-    Observers also see what the kernel returned, `out` [B, H, Lq, D].
+    `bias` is [B or 1, H or 1, Lq or 1, Lk], boolean (True = may attend) or additive. In temporal and spatial attention q, k and v
+    are those of the whole video, but Lk of a bias counts the keys that a query has: the frames of its position, or the places of
+    its frame. `low_rank` are further biases, which add up. `rows` are the batch rows of the forward that this call holds.
+    `notes` and `memory` are shared by all edits of a call: values for the trace, and measurements that several interventions
+    may want. Observers also see what the kernel returned, `out` [B, H, Lq, D].
     """
 
     site: Site

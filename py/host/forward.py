@@ -158,11 +158,11 @@ class ForwardScope:
         placed = self._placed(site, call)
         if placed is None:
             return PASS
-        given = call.heads_first()
+        given = call.given()
         forward = self.forward if placed is self.forward.grid else replace(self.forward, grid=placed)
         # The kernel must not hold the event itself: in a cycle its tensors would wait for the garbage collector.
         rows = forward.rows(None)
-        event = Attention(site, forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), rows)
+        event = Attention(site, forward, *given, call.scale, lambda edited: call.run(edited, given), rows)
         return call.to_host(self.pipeline.attention(event))
 
     def _placed(self, site: Site, call: HostCall) -> Grid | None:

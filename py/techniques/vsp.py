@@ -98,6 +98,6 @@ def _part(call: Attention, queries: slice, keys: slice) -> Attention:
     """The call for some of its queries and some of its keys."""
     bias = call.bias
     if bias is not None:
-        bias = bias[..., keys] if bias.shape[-2] == 1 else bias[..., queries, keys]
+        bias = bias[..., keys] if bias.shape[2] == 1 else bias[:, :, queries, keys]
     low_rank = tuple(replace(b, queries=b.queries[:, :, queries], keys=b.keys[:, :, keys]) for b in call.low_rank)
     return call.edit(q=call.q[:, :, queries], k=call.k[:, :, keys], v=call.v[:, :, keys], bias=bias, low_rank=low_rank)
