@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import TypeVar
 
 from torch import Tensor
 from torch.nn.functional import pad
@@ -167,6 +168,7 @@ class CallNotes:
 
 
 Kernel = Callable[["Attention"], Tensor]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +220,16 @@ class Attention:
     def attend(self) -> Tensor:
         """The model's own attention kernel on this call: [B, H, Lq, D]."""
         return self.kernel(self)
+
+    def once(self, key: Hashable, inputs: tuple, compute: Callable[[], T]) -> T:
+        """compute(), done once for this key and these very inputs, however many edits of the call ask for it.
+
+        Inputs are compared by identity. They are kept beside the result: an id is only unique while its object lives.
+        """
+        key = (key, *map(id, inputs))
+        if key not in self.memory:
+            self.memory[key] = (compute(), inputs)
+        return self.memory[key][0]
 
     def note(self, name: str, value: Tensor) -> None:
         """Puts a value with one entry a batch row on every trace (it stays on its device until the step ends)."""

@@ -38,15 +38,13 @@ class PatternEntropy:
 
     def measure(self, call: Attention) -> Tensor:
         """[B, H] in float32, measured once however often it is asked for."""
-        parts = call.q, call.k, call.bias, call.low_rank
-        key = (self, *map(id, parts))
-        if key not in call.memory:
-            q, k = with_biases(call)
-            scores_by_head = sampled_scores(call.edit(q=q, k=k), self.rows)
-            heads = [row_entropy(scores, masked=call.bias is not None).mean() for scores in scores_by_head]
-            # the tensors are kept beside the result: an id is only unique while its object lives
-            call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), parts)
-        return call.memory[key][0]
+        return call.once(self, (call.q, call.k, call.bias, call.low_rank), lambda: self._measure(call))
+
+    def _measure(self, call: Attention) -> Tensor:
+        q, k = with_biases(call)
+        scores_by_head = sampled_scores(call.edit(q=q, k=k), self.rows)
+        heads = [row_entropy(scores, masked=call.bias is not None).mean() for scores in scores_by_head]
+        return torch.stack(heads).view(call.q.shape[:2])
 
 
 def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
