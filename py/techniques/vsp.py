@@ -5,6 +5,7 @@ VSTAR: Generative Temporal Nursing for Longer Dynamic Video Synthesis (Li et al.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -17,6 +18,8 @@ from ..core.intervention import Prompting, Where
 from ..core.joint_text import biases
 from ..core.rows import put, take_call
 from ..maths.text_mixture import INTERPOLATIONS, mixed, mixture
+
+log = logging.getLogger("temporal_attention")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +53,7 @@ class VideoSynopsisPrompting(Prompting):
 
     def frame_text(self, forward: Forward, keys: KeyTexts) -> FrameText:
         """The mixture of each frame of this network call, by where its latent frames lie in the whole video (3.4)."""
-        places = keys.placement(forward.latents.whole)
+        places = _places(forward, keys)
         return FrameText.of([mixture(middle, places, self.transition) for middle in forward.latents.middles])
 
     def mix(self, first: Tensor, second: Tensor, share: float) -> Tensor:
@@ -62,6 +65,16 @@ class VideoSynopsisPrompting(Prompting):
         if call.site.kind == "joint":
             return call.edit(low_rank=(*call.low_rank, *biases(call, call.forward.text.joint)))
         return call.edit(kernel=FrameByFrame(call.kernel)) if call.site.keys == "text" else call
+
+
+def _places(forward: Forward, keys: KeyTexts) -> tuple[float, ...]:
+    """The place of each key prompt in latent frames, found once a run; then it also says what lies past the end."""
+    key = keys.placement, forward.latents.whole
+    if key not in forward.memory:
+        forward.memory[key], warning = keys.placement(forward.latents.whole)
+        if warning:
+            log.warning("Key prompts %s.", warning)
+    return forward.memory[key]
 
 
 @dataclass(frozen=True)
