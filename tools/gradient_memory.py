@@ -140,7 +140,8 @@ def in_a_run(size: Size, dtype: torch.dtype, ways: list[str], act: Callable[[Run
 
         def gradient(context, keep):
             with context():
-                return latent.latent_gradient(sampling, inner, conds, x, timestep, model_options, Tap(), loss, keep)
+                question = latent.Question(sampling, inner, conds, x, timestep, model_options, Tap(), loss, keep)
+                return latent.latent_gradient(question)
 
         act(
             {
