@@ -88,8 +88,7 @@ class ForwardScope:
         technique = next((i for i in self.pipeline.chain if isinstance(i, Prompting)), None)
         if technique is None:
             return kwargs
-        words = self.adapter.words
-        start = words(self.network, kwargs, self.forward.grid) if words else None
+        start = self.forward.grid.text if self.adapter.side_by_side else None
         self.forward, kwargs = lay_out(technique, self.forward, kwargs, start)
         return kwargs
 
