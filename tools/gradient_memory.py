@@ -25,7 +25,8 @@ import comfy.samplers
 import comfy.sd
 from torch import nn
 
-from pack.py.core.events import Attention, Note
+from pack.py.core.attention import Attention
+from pack.py.core.events import Note
 from pack.py.core.intervention import Observer, Where
 from pack.py.host.attach import attach
 from pack.py.host.gradients import latent

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from ..maths.masks import additive, without_effect
-from .events import Attention, Block
+from .attention import Attention
+from .events import Block
 
 Call = TypeVar("Call", Attention, Block)
 TENSORS = {Attention: ("q", "k", "v", "bias", "out"), Block: ("x",)}

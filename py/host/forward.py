@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from ..core.events import Attention, Block, Forward, Grid, Site
+from ..core.attention import Attention
+from ..core.events import Block, Forward, Grid, Site
 from ..core.intervention import Prompting
 from ..core.pipeline import Pipeline
 from ..core.run import Caller

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..core.events import Attention
+from ..core.attention import Attention
 from ..core.low_rank import groups, joined
 from ..core.rows import gather
 from ..maths.low_rank import attend

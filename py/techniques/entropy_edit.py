@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.ballot import Ballot
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Branch, Forward
+from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention, Where
 from ..core.rows import take

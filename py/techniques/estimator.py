@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
 from ..core.low_rank import with_biases
 from ..maths import frame_attention
 from ..maths.frame_attention import FrameAttention

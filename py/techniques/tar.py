@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Forward
+from ..core.events import Forward
 from ..core.intervention import Intervention, Window, finite
 from ..core.similarity import FrameSimilarity
 from ..maths import band, row_max

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention, Kernel
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Forward, Kernel
+from ..core.events import Forward
 from ..core.frame_text import FrameText, KeyTexts, RowText, TextLayout
 from ..core.intervention import Prompting, Where
 from ..core.joint_text import biases

@@ -14,8 +14,9 @@ from node_calls import run
 from pack.nodes.regularization_matrix import RegularizationMatrixNode
 from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode
 from pack.nodes.temporal_attention_regularization import TemporalAttentionRegularizationNode
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.events import Branch, Forward, Grid, Site, Step
 from pack.py.core.similarity import FrameSimilarity
 from pack.py.core.store import RUNS
 from pack.py.host.attach import attach, attached

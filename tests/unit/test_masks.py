@@ -7,7 +7,8 @@ import torch
 from events import COND, UNCOND, attention, forward
 from torch.nn.functional import scaled_dot_product_attention
 
-from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.attention import Attention
+from pack.py.core.events import Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Intervention, Observer, Where
 from pack.py.core.pipeline import Pipeline
 from pack.py.core.rows import put_call, take_call

@@ -11,8 +11,9 @@ import torch
 from events import COND, STEP, UNCOND
 from reference import double
 
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Forward, Grid, Site
+from pack.py.core.events import Forward, Grid, Site
 from pack.py.maths.pattern_entropy import energy, mean_of_values, row_entropy, spread
 from pack.py.techniques.pattern import PatternEntropy, identity, sampled_scores, uniform
 
