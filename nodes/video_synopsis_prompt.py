@@ -111,7 +111,7 @@ def _encoded(clip, text: str) -> list:
 def _check_reads_text(model) -> None:
     adapter = adapter_of(model)
     sites = [site for block in blocks_of(model) for site in block.sites]
-    if adapter.words is None and not any(site.keys == "text" for site in sites):
+    if not adapter.side_by_side and not any(site.keys == "text" for site in sites):
         raise TemporalAttentionError(
             "a model in which each frame can read its own text",
             f"{adapter.family}, in which that is not possible",

@@ -25,7 +25,8 @@ import comfy.samplers
 import comfy.sd
 from torch import nn
 
-from pack.py.core.events import Attention, Note
+from pack.py.core.attention import Attention
+from pack.py.core.events import Note
 from pack.py.core.intervention import Observer, Where
 from pack.py.host.attach import attach
 from pack.py.host.gradients import latent
@@ -140,7 +141,8 @@ def in_a_run(size: Size, dtype: torch.dtype, ways: list[str], act: Callable[[Run
 
         def gradient(context, keep):
             with context():
-                return latent.latent_gradient(sampling, inner, conds, x, timestep, model_options, Tap(), loss, keep)
+                question = latent.Question(sampling, inner, conds, x, timestep, model_options, Tap(), loss, keep)
+                return latent.latent_gradient(question)
 
         act(
             {

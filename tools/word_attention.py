@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from scipy.stats import mannwhitneyu
 
-from pack.py.core.events import Attention, Branch, Note
+from pack.py.core.attention import Attention
+from pack.py.core.events import Branch, Note
 from pack.py.core.intervention import Observer, Where
 from pack.py.core.store import RUNS
 from pack.py.demo import vocabulary

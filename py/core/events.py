@@ -1,8 +1,8 @@
-"""What an intervention is shown: where it is in the network, when it is in the run, and the tensors of one call."""
+"""What an intervention is shown: where it is in the network, when it is in the run, and what a block returns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -164,62 +164,6 @@ class CallNotes:
     site: Site
     forward: Forward
     notes: list[Note]
-
-
-Kernel = Callable[["Attention"], Tensor]
-
-
-@dataclass(frozen=True, eq=False)
-class LowRankBias:
-    """queries @ keys^T, added to the scores of the batch rows `rows` of a forward and never multiplied out for all tokens.
-
-    queries [B or 1, H or 1, Lq, r] and keys [B or 1, H or 1, Lk, r], where B counts `rows`; finite: what a query may not see
-    belongs in a mask. Keep the queries in float32: they are then rounded only once, when the kernel gets them.
-    """
-
-    rows: tuple[int, ...]
-    queries: Tensor
-    keys: Tensor
-
-
-@dataclass(frozen=True)
-class Attention:
-    """One attention call: q [B, H, Lq, D], k and v [B, H, Lk, D], an additive `bias` or None, the score `scale`.
-
-    `low_rank` are further biases, which add up. `rows` are the batch rows of the forward that this call holds. `notes` and
-    `memory` are shared by all edits of a call: values for the trace, and measurements that several interventions may want.
-    Observers also see what the kernel returned, `out` [B, H, Lq, D].
-    """
-
-    site: Site
-    forward: Forward
-    q: Tensor
-    k: Tensor
-    v: Tensor
-    bias: Tensor | None
-    scale: float
-    kernel: Kernel
-    rows: tuple[int, ...]
-    low_rank: tuple[LowRankBias, ...] = ()
-    notes: list[Note] = field(default_factory=list)
-    memory: dict = field(default_factory=dict)
-    out: Tensor | None = None
-
-    def edit(self, **changes) -> Attention:
-        """A changed copy; nothing is written in place."""
-        return replace(self, **changes)
-
-    def biased(self, queries: Tensor, keys: Tensor) -> Attention:
-        """The call with queries @ keys^T added to its scores; shapes as in `LowRankBias`, for this call's rows."""
-        return replace(self, low_rank=(*self.low_rank, LowRankBias(self.rows, queries, keys)))
-
-    def attend(self) -> Tensor:
-        """The model's own attention kernel on this call: [B, H, Lq, D]."""
-        return self.kernel(self)
-
-    def note(self, name: str, value: Tensor) -> None:
-        """Puts a value with one entry a batch row on every trace (it stays on its device until the step ends)."""
-        self.notes.append(Note(name, self.rows, value))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .events import Grid
     from .joint_text import JointText
 
-Placement = Callable[[int], tuple[float, ...]]  # latent frames of the whole video -> place of each key prompt
+Placement = Callable[[int], tuple[tuple[float, ...], str]]  # latent frames of the video -> place of each key prompt, a warning
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from .attention import Attention
 from .errors import TemporalAttentionError
-from .events import Attention, Block, Branch, CallNotes, Forward, Note, Site, Step
+from .events import Block, Branch, CallNotes, Forward, Note, Site, Step
 from .frame_text import FrameText, KeyTexts
 from .guidance import Prediction
 from .latent import Iteration, LatentStep

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .events import Attention, LowRankBias
+from .attention import Attention, LowRankBias
 from .frame_text import RowText
 
 UNSEEN = -100.0  # of a score: e^-100 of the weight

@@ -6,15 +6,12 @@ middles of what latent frames cover.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .errors import TemporalAttentionError
 from .key_prompts import KeyPrompt, Place
-
-log = logging.getLogger("temporal_attention")
 
 
 def key_places(prompts: Sequence[KeyPrompt], frames: int, compression: int, fps: float) -> tuple[tuple[float, ...], str]:
@@ -68,23 +65,15 @@ def _warning(places: Sequence[Place], pixels: int, fps: float) -> str:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where key prompts lie in a video of any length: what `key_places` needs beside it, and checked as there.
-
-    Warns once a length.
-    """
+    """Where key prompts lie in a video of any length: what `key_places` needs beside it, and checked as there."""
 
     prompts: tuple[KeyPrompt, ...]
     compression: int
     fps: float
-    known: dict[int, tuple[float, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self):
         _check_fps(self.fps)
 
-    def __call__(self, frames: int) -> tuple[float, ...]:
-        """The place of each key prompt in latent frames."""
-        if frames not in self.known:
-            self.known[frames], warning = key_places(self.prompts, frames, self.compression, self.fps)
-            if warning:
-                log.warning("Key prompts %s.", warning)
-        return self.known[frames]
+    def __call__(self, frames: int) -> tuple[tuple[float, ...], str]:
+        """The places, and a warning, as `key_places` returns them for so many latent frames."""
+        return key_places(self.prompts, frames, self.compression, self.fps)

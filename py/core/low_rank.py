@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..maths.low_rank import with_columns
-from .events import Attention, LowRankBias
+from .attention import Attention, LowRankBias
 from .rows import gather, take, take_call
 
 

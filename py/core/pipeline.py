@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .events import Attention, Block, CallNotes, Forward, Site, Step
+from .attention import Attention
+from .events import Block, CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer
 from .rows import Call, put, put_call, take, take_call
 

@@ -7,7 +7,9 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .events import Attention, Block
+from ..maths.masks import additive, without_effect
+from .attention import Attention
+from .events import Block
 
 Call = TypeVar("Call", Attention, Block)
 TENSORS = {Attention: ("q", "k", "v", "bias", "out"), Block: ("x",)}
@@ -27,6 +29,17 @@ def put(x: Tensor, rows: tuple[int, ...], part: Tensor) -> Tensor:
     for i, row in enumerate(rows):
         x[row] = part[i]
     return x
+
+
+def put_bias(bias: Tensor | None, rows: tuple[int, ...], part: Tensor | None, count: int) -> Tensor:
+    """The bias (as in `Attention`) of `count` rows, in which that of `rows` is `part`: what rows shared becomes one a row."""
+    bias = without_effect(part[:1]) if bias is None else bias
+    part = without_effect(bias[:1]) if part is None else part
+    if bias.dtype != part.dtype:
+        dtype = part.dtype if bias.dtype == torch.bool else bias.dtype
+        bias, part = additive(bias, dtype), additive(part, dtype)
+    shape = torch.broadcast_shapes(bias.shape[1:], part.shape[1:])
+    return put(bias.expand(count, *shape), rows, part.expand(len(rows), *shape))
 
 
 def gather(parts: dict[tuple[int, ...], Tensor]) -> Tensor:
@@ -49,7 +62,8 @@ def put_call(call: Call, part: Call, before: Call) -> Call:
     for name in TENSORS[type(call)]:
         new = getattr(part, name)
         if new is not getattr(before, name):
-            changes[name] = put(_whole(call, name, new), part.rows, new)
+            old = getattr(call, name)
+            changes[name] = put_bias(old, part.rows, new, len(call.rows)) if name == "bias" else put(old, part.rows, new)
     if isinstance(call, Attention) and part.low_rank is not before.low_rank:
         changes["low_rank"] = part.low_rank  # it says itself which rows it is for
     return call.edit(**changes) if changes else call
@@ -58,11 +72,3 @@ def put_call(call: Call, part: Call, before: Call) -> Call:
 def _per_row(call: Call, name: str) -> bool:
     x = getattr(call, name)
     return x is not None and x.shape[0] == len(call.rows)
-
-
-def _whole(call: Call, name: str, part: Tensor) -> Tensor:
-    """The tensor of all rows that `part` goes into: a bias that was shared or absent becomes one a row."""
-    x = getattr(call, name)
-    if x is None:
-        return part.new_zeros(len(call.rows), *part.shape[1:])
-    return x if _per_row(call, name) else x.expand(len(call.rows), *x.shape[1:])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from .activity import Activity
 from .events import CallNotes, Forward, Site, Step
@@ -19,7 +21,23 @@ OnRecords = Callable[[Observer, list[Record]], None]
 log = logging.getLogger("temporal_attention")
 
 
-class Run:
+class Caller(Protocol):
+    """Whose network call it is: a sampling run, or one evaluation of a gradient."""
+
+    @abstractmethod
+    def open(self, forward: Forward) -> Pipeline | None:
+        """The pipeline for one network call, or None where nothing acts in it."""
+
+    @abstractmethod
+    def skip(self, reason: str) -> None:
+        """Takes note of a call that is passed through unchanged, and why."""
+
+    @abstractmethod
+    def remark(self, text: str) -> None:
+        """Takes note of something that is neither an error nor a call passed through."""
+
+
+class Run(Caller):
     """One sampling run. Its network calls may come from several threads (the host's multi-GPU).
 
     Args:

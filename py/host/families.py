@@ -76,8 +76,7 @@ class Adapter:
         left_alone: what of the family is passed through unchanged, for the table of families.
         texts: network -> its attentions outside of the blocks that read text: of kind "text" where the text attends to itself,
             "control" where a side stream of the video's length does.
-        words: (network, its keyword arguments, grid) -> where the prompt begins in a joint sequence; None where it is read by
-            cross-attention, or cannot stand beside others.
+        side_by_side: whether several prompts can stand side by side in a joint sequence, from the grid's token `text` on.
         sequential: whether the blocks run one after the other and nothing else reads their outputs.
         foreseen: MODEL -> its blocks, for a family whose networks get them only while they sample.
         kernel: the attribute in which attention modules keep a kernel of their own, instead of asking the host's slot.
@@ -95,7 +94,7 @@ class Adapter:
     serves: Callable[[ModelPatcher], bool] = lambda model: True
     rows: Callable[[Tensor, Grid], int] = lambda x, grid: x.shape[0]
     texts: Callable[[nn.Module], tuple[Attentions, ...]] = lambda network: ()
-    words: Callable[[nn.Module, dict, Grid], int] | None = None
+    side_by_side: bool = False
     sequential: bool = True
     foreseen: Callable[[ModelPatcher], tuple[BlockSites, ...]] | None = None
     kernel: str = ""

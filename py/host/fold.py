@@ -43,11 +43,19 @@ class Fold:
         """The way back."""
         return rearrange(x, f"{WHOLE} -> {self.pattern}", f=self.frames, s=self.spatial) if self.pattern else x
 
-    def mask(self, bias: Tensor | None) -> Tensor | None:
-        """A bias [B or 1, H or 1, l, l], one for each row -> one for each entry of the kernel's batch."""
-        if bias is None or not self.pattern or len(bias) == 1:
+    def open_mask(self, mask: Tensor) -> Tensor:
+        """[b or 1, h or 1, l or 1, l] as the kernel gets it -> [B or 1, H or 1, F * S or 1, l]: its queries lie as those of q."""
+        if not self.pattern or len(mask) == mask.shape[2] == 1:
+            return mask
+        others, each = self._sizes
+        return self.open(mask.expand(max(others, len(mask)), -1, each, -1))
+
+    def close_mask(self, bias: Tensor, rows: int) -> Tensor:
+        """The way back, for `rows` videos."""
+        if not self.pattern or len(bias) == bias.shape[2] == 1:
             return bias
-        return bias.repeat_interleave(self._sizes[0], dim=0)
+        others, each = self._sizes
+        return self.close(bias.expand(rows, -1, others * each, -1))
 
     @property
     def _sizes(self) -> tuple[int, int]:

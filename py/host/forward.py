@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from ..core.events import Attention, Block, Forward, Grid, Site
+from ..core.attention import Attention
+from ..core.events import Block, Forward, Grid, Site
 from ..core.intervention import Prompting
 from ..core.pipeline import Pipeline
-from ..core.run import Run
+from ..core.run import Caller
 from .families import Adapter, BlockSites
 from .fold import Fold
 from .kernel import HostCall
@@ -31,7 +32,7 @@ class ForwardScope:
     """Context manager around one network call.
 
     Args:
-        run: the sampling run that this call belongs to.
+        caller: the sampling run, or the evaluation of a gradient, that this call belongs to.
         adapter, network: the family's adapter and the network that is about to be called.
         describe: (grid, videos in the batch, transformer options) -> Forward, or None where the batch is not the one that the
             options speak of; called once the network has its input. Without a grid, (None, None, options) -> None.
@@ -40,13 +41,14 @@ class ForwardScope:
 
     def __init__(
         self,
-        run: Run,
+        caller: Caller,
         adapter: Adapter,
         network: nn.Module,
         describe: Describe,
         prefixes: Prefixes | None = None,
     ):
-        self.run, self.adapter, self.network, self.describe, self.prefixes = run, adapter, network, describe, prefixes
+        self.caller, self.adapter, self.network = caller, adapter, network
+        self.describe, self.prefixes = describe, prefixes
         self.undo = ExitStack()
         self.slot = AttentionSlot(self._attention)
         self.own = OwnKernels(adapter.kernel, self._attention)
@@ -66,7 +68,7 @@ class ForwardScope:
         self.undo.close()
         self.slot.restore()
         for _ in range(self.own.restore()):
-            self.run.skip(f"an attention of {self.adapter.family} changed its kernel during a call")
+            self.caller.skip(f"an attention of {self.adapter.family} changed its kernel during a call")
 
     def _network_starts(self, network: nn.Module, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         x = args[0] if args else kwargs["x"]
@@ -74,9 +76,9 @@ class ForwardScope:
         grid = self.adapter.grid(network, x, kwargs)
         self.forward = self.describe(grid, grid and self.adapter.rows(x, grid), kwargs["transformer_options"])
         if self.forward is None:
-            self.run.skip(self.adapter.passed_through(grid))
+            self.caller.skip(self.adapter.passed_through(grid))
             return None
-        self.level, self.pipeline = grid, self.run.open(self.forward)
+        self.level, self.pipeline = grid, self.caller.open(self.forward)
         if self.pipeline is None:
             return None
         self._mark_sites()
@@ -87,8 +89,7 @@ class ForwardScope:
         technique = next((i for i in self.pipeline.chain if isinstance(i, Prompting)), None)
         if technique is None:
             return kwargs
-        words = self.adapter.words
-        start = words(self.network, kwargs, self.forward.grid) if words else None
+        start = self.forward.grid.text if self.adapter.side_by_side else None
         self.forward, kwargs = lay_out(technique, self.forward, kwargs, start)
         return kwargs
 
@@ -112,7 +113,7 @@ class ForwardScope:
             return 0
         if self._prefixes_last and self.prefixes.resume(blocks[: asked.first], self.forward, self.undo):
             return asked.first
-        self.run.remark("an extra prediction ran the whole network, because its first blocks could not be kept")
+        self.caller.remark("an extra prediction ran the whole network, because its first blocks could not be kept")
         return 0
 
     @property
@@ -158,11 +159,11 @@ class ForwardScope:
         placed = self._placed(site, call)
         if placed is None:
             return PASS
-        given = call.heads_first()
+        given = call.given()
         forward = self.forward if placed is self.forward.grid else replace(self.forward, grid=placed)
         # The kernel must not hold the event itself: in a cycle its tensors would wait for the garbage collector.
         rows = forward.rows(None)
-        event = Attention(site, forward, *given, call.mask, call.scale, lambda edited: call.run(edited, given), rows)
+        event = Attention(site, forward, *given, call.scale, lambda edited: call.run(edited, given), rows)
         return call.to_host(self.pipeline.attention(event))
 
     def _placed(self, site: Site, call: HostCall) -> Grid | None:
@@ -173,7 +174,7 @@ class ForwardScope:
         if placed is None or (site.kind not in CROSS and keys != queries):
             came = f"{call.q.shape[0]} rows, {queries} queries and {keys} keys"
             expected = f"{rows} rows and a video of {self.level.alone.tokens} tokens"
-            self.run.skip(f"an attention of {self.adapter.family} had {came}, where {expected} were expected")
+            self.caller.skip(f"an attention of {self.adapter.family} had {came}, where {expected} were expected")
             return None
         return placed
 
@@ -182,7 +183,7 @@ class ForwardScope:
             grid = self.level
             video = block.output.read(out, grid)
             if video is None or video.shape[0] != len(self.forward.branches):
-                self.run.skip(f"a block of {self.adapter.family} returned something other than the tokens of all rows")
+                self.caller.skip(f"a block of {self.adapter.family} returned something other than the tokens of all rows")
                 return out
             forward = replace(self.forward, grid=grid.alone)
             edited = self.pipeline.block(Block(block.site, forward, video, forward.rows(None))).x

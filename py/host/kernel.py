@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from ..core.events import Attention
+from ..core.attention import Attention
 from ..core.low_rank import groups, joined
 from ..core.rows import gather
 from ..maths.low_rank import attend
@@ -17,6 +17,8 @@ from .fold import NOTHING, Fold
 POSITIONAL = ("q", "k", "v", "heads", "mask", "attn_precision", "skip_reshape", "skip_output_reshape")
 
 HeadsFirst = tuple[Tensor, Tensor, Tensor]
+Given = tuple[Tensor | None, ...]  # q, k, v and bias as an `Attention` has them
+NOTHING_GIVEN = (None,) * 4
 
 
 @dataclass(frozen=True)
@@ -59,21 +61,27 @@ class HostCall:
         """q, k, v as [B, H, L, D] (views, where nothing is folded)."""
         return tuple(self._to_heads(x) for x in (self.q, self.k, self.v))
 
+    def given(self) -> Given:
+        """What the model gives to an `Attention`."""
+        return *self.heads_first(), None if self.mask is None else self.fold.open_mask(with_four_axes(self.mask))
+
     @property
     def scale(self) -> float:
         """Factor of the scores: given by the model, else D ** -0.5."""
         scale = self.options.get("scale")
         return self._width**-0.5 if scale is None else scale
 
-    def run(self, call: Attention, given: HeadsFirst) -> Tensor:
-        """The kernel on an edited call: [B, H, L, D]. What is still as `heads_first` gave it goes in as the model made it."""
+    def run(self, call: Attention, given: Given) -> Tensor:
+        """The kernel on an edited call: [B, H, L, D]. What is still as `given` goes in as the model made it."""
         if call.low_rank:
             return self._run_biased(call)
+        *views, bias = given
         q, k, v = (
             own if edited is view else self._from_heads(edited)
-            for own, edited, view in zip((self.q, self.k, self.v), (call.q, call.k, call.v), given, strict=True)
+            for own, edited, view in zip((self.q, self.k, self.v), (call.q, call.k, call.v), views, strict=True)
         )
-        return self.fold.open(self._kernel(q, k, v, self.fold.mask(call.bias), self.options))
+        mask = self.mask if call.bias is bias is not None else self._mask_of(call)
+        return self.fold.open(self._kernel(q, k, v, mask, self.options))
 
     def _run_biased(self, call: Attention) -> Tensor:
         """Rows with the same low-rank biases share a kernel call; rows without any are computed as if nobody had one."""
@@ -81,7 +89,7 @@ class HostCall:
 
     def _run_part(self, part: Attention) -> Tensor:
         if not part.low_rank:
-            return self.run(part, (None, None, None))
+            return self.run(part, NOTHING_GIVEN)
         q, k, v, a, b = (self.fold.close(x) for x in (part.q, part.k, part.v, *joined(part)))
         # Only wider heads need them: the scale of the real width, and no int8 kernel, which would lose the bias among the keys.
         wide = {**self.options, "scale": part.scale, "low_precision_attention": False}
@@ -90,7 +98,7 @@ class HostCall:
             options = self.options if q.shape[3] == part.q.shape[3] else wide
             return self._kernel(*(self._to_layout(x) for x in (q, k, v)), mask, options)
 
-        return self.fold.open(attend(q, k, v, self.fold.mask(part.bias), a, b, part.scale, plain))
+        return self.fold.open(attend(q, k, v, self._mask_of(part), a, b, part.scale, plain))
 
     def _kernel(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, options: dict) -> Tensor:
         """The host's function on tensors in its own layout: [b, H, l, D]."""
@@ -117,8 +125,16 @@ class HostCall:
         x = x if self._split else x.unflatten(-1, (-1, self._width)).transpose(1, 2)
         return self.fold.open(x)
 
+    def _mask_of(self, call: Attention) -> Tensor | None:
+        return None if call.bias is None else self.fold.close_mask(call.bias, len(call.rows))
+
     def _from_heads(self, x: Tensor) -> Tensor:
         return self._to_layout(self.fold.close(x))
 
     def _to_layout(self, x: Tensor) -> Tensor:
         return x if self._split else x.transpose(1, 2).flatten(2)
+
+
+def with_four_axes(mask: Tensor) -> Tensor:
+    """A mask [Lq, Lk], [B, Lq, Lk] or [B, H, Lq, Lk], as the host's functions take it, with all axes."""
+    return mask[:, None] if mask.ndim == 3 else mask[(None,) * (4 - mask.ndim)]

@@ -19,7 +19,7 @@ from ..core.latent import Iteration, LatentStep, Loss
 from ..core.run import Run
 from ..core.timed_words import same_text
 from .families import network_of
-from .gradients.latent import latent_gradient
+from .gradients.latent import Question, latent_gradient
 from .gradients.memory import peak_bytes
 from .hidden_size import hidden_size
 from .key_texts import KEY
@@ -69,8 +69,8 @@ class LatentOptimisation:
         def gradient(x: Tensor, tap: Observer, loss: Loss, context: Tensor | None, keep_attention: bool) -> Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
             conds = with_text(self.guider.conds, context)
-            arguments = (self.sampling, self.guider.inner_model, conds, x, sigma, model_options, tap, loss, keep_attention)
-            return _within_memory(arguments)
+            inner = self.guider.inner_model
+            return _within_memory(Question(self.sampling, inner, conds, x, sigma, model_options, tap, loss, keep_attention))
 
         def announce(tap: Observer, keep_attention: bool) -> None:
             if not self._told:
@@ -93,10 +93,10 @@ class LatentOptimisation:
         return f"gradients need about {needed / 2**30:.2f} GB besides the weights"
 
 
-def _within_memory(arguments: tuple) -> Tensor:
+def _within_memory(asked: Question) -> Tensor:
     """The gradient; what holds memory is let go before the error is raised."""
     try:
-        return latent_gradient(*arguments)[1]
+        return latent_gradient(asked)
     except torch.OutOfMemoryError as error:
         said = str(error).split("\n")[0]
     raise TemporalAttentionError(

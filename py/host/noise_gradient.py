@@ -26,7 +26,7 @@ class NoiseGradients:
     Args:
         latent: [B, C, F, h, w], as `comfy.sample.sample` takes it.
         percent: the host's own percent of t.
-        tap: as `gradients.latent.latent_gradient` takes it.
+        tap: as in `gradients.latent.Question`.
         keep_attention: keep one output a block, so that attention runs once less.
     """
 

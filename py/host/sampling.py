@@ -125,7 +125,7 @@ class Sampling:
         keys = {}
         if any(isinstance(i, Prompting) for i in self.run.chain):
             for name in conds:
-                conds[name], found = collect(conds[name], self.adapter.words is not None)
+                conds[name], found = collect(conds[name], self.adapter.side_by_side)
                 keys |= found
         return keys
 

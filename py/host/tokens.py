@@ -27,7 +27,7 @@ def as_it_is(grid: Grid, tokens: int) -> Grid | None:
 def video_first(grid: Grid, tokens: int) -> Grid | None:
     """Text follows the video; how much is not known beforehand."""
     alone = grid.alone
-    return replace(alone, tokens=tokens, text=alone.tokens) if tokens >= alone.tokens else None
+    return replace(alone, tokens=tokens) if tokens >= alone.tokens else None
 
 
 def video_last(grid: Grid, tokens: int) -> Grid | None:

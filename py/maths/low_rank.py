@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from .masks import additive
+
 MULTIPLE = 8  # of a head's width: fused kernels want it
 WIDEST = 256  # head that fused kernels take
 FEW = 256  # keys that are seen at once where it hardly matters how
@@ -23,7 +25,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, a: Tensor, b: T
 
     Args:
         q, k, v: [B, H, Lq, D], [B, H, Lk, D], [B, H, Lk, D].
-        bias: an additive or boolean mask that broadcasts to [B, H, Lq, Lk] once it has four axes, or None.
+        bias: [B or 1, H or 1, Lq or 1, Lk], boolean (True = may attend) or additive, or None.
         a, b: [B or 1, H or 1, Lq, r] and [B or 1, H or 1, Lk, r], finite, in any floating dtype.
         scale: factor of the scores; `kernel` must apply this very factor whatever the width of the heads.
         kernel: a plain attention. Some that see few keys at once, such as those of frames alone, know no other width.
@@ -55,7 +57,7 @@ def with_columns(q: Tensor, k: Tensor, a: Tensor, b: Tensor, scale: float, colum
 
 def by_masks(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, a: Tensor, b: Tensor, kernel: Kernel) -> Tensor:
     """A mask for some queries at a time, never larger than q: for heads that may not grow. Arguments as in `attend`."""
-    bias = None if bias is None else _additive(bias, q.dtype)
+    bias = None if bias is None else additive(bias, q.dtype)
     size = max(1, q.shape[2] * q.shape[3] // k.shape[2])
     keys = b.mT.to(a.dtype)
     parts = []
@@ -77,11 +79,3 @@ def _beside(x: Tensor, columns: Tensor, zeros: int) -> Tensor:
     """[x, columns, zeros] along the last axis, in the dtype of x."""
     columns = pad(columns.to(x.dtype), (0, zeros))
     return torch.cat([x, columns.expand(*x.shape[:-1], -1)], -1)
-
-
-def _additive(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """A mask [Lq, Lk], [B, Lq, Lk] or [B, H, Lq, Lk], boolean (True = may be seen) or additive -> additive, with four axes."""
-    if mask.dtype == torch.bool:
-        mask = torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, -torch.inf)
-    mask = mask.to(dtype)
-    return mask[None, None] if mask.ndim == 2 else mask[:, None] if mask.ndim == 3 else mask

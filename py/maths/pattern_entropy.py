@@ -10,6 +10,8 @@ import math
 import torch
 from torch import Tensor
 
+from .masks import additive
+
 EXCLUDED = -1e4  # a bias below it takes a key out of the row; hosts write -inf, or the lowest number of the dtype
 ROWS_AT_ONCE = 64
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
@@ -44,13 +46,6 @@ def spread(count: int, total: int, offset: float, device: torch.device) -> Tenso
     part = torch.arange(count, device=device)
     place = (part * GOLDEN_RATIO + offset) % 1.0
     return ((part + place) * (total / count)).long().clamp(max=total - 1)
-
-
-def additive(bias: Tensor) -> Tensor:
-    """A bias that adds to scores, in float32; a boolean one says which keys count."""
-    if bias.dtype == torch.bool:
-        return torch.zeros_like(bias, dtype=torch.float32).masked_fill(~bias, -math.inf)
-    return bias.float()
 
 
 def mean_of_values(v: Tensor, bias: Tensor | None = None) -> Tensor:

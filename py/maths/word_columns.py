@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .masks import additive
+
 MOST_ELEMENTS = 2**22
 
 
@@ -14,14 +16,11 @@ def softmax_columns(q: Tensor, k: Tensor, keys: tuple[int, ...], scale: float, b
     Args:
         q: [B, H, Lq, D]. k: [B, H, Lk, D].
         keys: which columns.
-        bias: None, or up to four dimensions that broadcast to [B, H, Lq, Lk], as the host gives it (three are [B, Lq, Lk]);
-            booleans say which scores count. It is held constant.
+        bias: [B or 1, H or 1, Lq or 1, Lk], boolean (True = may attend) or additive, or None. It is held constant.
 
     Returns:
         float32 [B, H, Lq, len(keys)].
     """
-    if bias is not None:
-        bias = bias[:, None] if bias.ndim == 3 else bias.reshape(*[1] * (4 - bias.ndim), *bias.shape)
     return _Columns.apply(q, k, bias, tuple(keys), scale)
 
 
@@ -51,7 +50,7 @@ class _Columns(torch.autograd.Function):
 def _columns(q: Tensor, k: Tensor, bias: Tensor | None, keys: tuple[int, ...], scale: float) -> Tensor:
     scores = (scale * q.float()) @ k.float().mT
     if bias is not None:
-        scores = scores.masked_fill(~bias, -torch.inf) if bias.dtype == torch.bool else scores + bias
+        scores = scores + additive(bias)
     total = scores.logsumexp(-1)
     return torch.stack([(scores[..., key] - total).exp() for key in keys], dim=-1)  # an index tensor would make a GPU wait
 

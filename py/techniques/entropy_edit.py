@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.ballot import Ballot
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Branch, Forward
+from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention, Where
 from ..core.rows import take
@@ -103,4 +104,4 @@ def _of_source(x: Tensor, tokens: slice = slice(None)) -> Tensor:
 
 def _mask_of_source(bias: Tensor | None) -> Tensor | None:
     """A mask that differs between rows, such as that of padded texts, is part of the pattern."""
-    return bias if bias is None or bias.ndim < 4 or len(bias) == 1 else _of_source(bias)
+    return bias if bias is None or len(bias) == 1 else _of_source(bias)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.ballot import LOW, STEPS_AT_MOST, Ballot, elected, measured_steps
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Branch, Forward
+from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention, finite
 from .pattern import PatternEntropy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
 from ..core.low_rank import with_biases
 from ..maths import frame_attention
 from ..maths.frame_attention import FrameAttention
@@ -28,11 +28,7 @@ class Estimator:
 
     def measure(self, call: Attention) -> FrameAttention:
         """The frame attention of the call's video queries and keys with all low-rank biases, all heads, in float32."""
-        key = (self, id(call.q), id(call.k), id(call.low_rank))
-        if key not in call.memory:
-            # They are kept beside the result: an id is only unique while its object lives.
-            call.memory[key] = (self._measure(call), call.q, call.k, call.low_rank)
-        return call.memory[key][0]
+        return call.once(self, (call.q, call.k, call.low_rank), lambda: self._measure(call))
 
     def _measure(self, call: Attention) -> FrameAttention:
         grid = call.forward.grid

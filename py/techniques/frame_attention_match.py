@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, CallNotes, Note
+from ..core.events import CallNotes, Note
 from ..core.intervention import Observer
 from ..core.trace import Trace
 from .estimator import Estimator

@@ -6,17 +6,18 @@ are all that such a row may attend to: in a joint attention the text as well; pa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
 from ..core.low_rank import with_biases
 from ..maths.frame_attention import rotating_offset
-from ..maths.pattern_entropy import additive, mean_of_values, row_entropy, spread
+from ..maths.masks import additive
+from ..maths.pattern_entropy import mean_of_values, row_entropy, spread
 
 FOLDED = frozenset({"temporal", "spatial"})  # kinds with many patterns in one call
 SQUARE = frozenset({"self", "joint"}) | FOLDED  # kinds whose tokens are among their own keys
@@ -37,15 +38,13 @@ class PatternEntropy:
 
     def measure(self, call: Attention) -> Tensor:
         """[B, H] in float32, measured once however often it is asked for."""
-        parts = call.q, call.k, call.bias, call.low_rank
-        key = (self, *map(id, parts))
-        if key not in call.memory:
-            q, k = with_biases(call)
-            scores_by_head = sampled_scores(call.edit(q=q, k=k), self.rows)
-            heads = [row_entropy(scores, masked=call.bias is not None).mean() for scores in scores_by_head]
-            # the tensors are kept beside the result: an id is only unique while its object lives
-            call.memory[key] = (torch.stack(heads).view(call.q.shape[:2]), parts)
-        return call.memory[key][0]
+        return call.once(self, (call.q, call.k, call.bias, call.low_rank), lambda: self._measure(call))
+
+    def _measure(self, call: Attention) -> Tensor:
+        q, k = with_biases(call)
+        scores_by_head = sampled_scores(call.edit(q=q, k=k), self.rows)
+        heads = [row_entropy(scores, masked=call.bias is not None).mean() for scores in scores_by_head]
+        return torch.stack(heads).view(call.q.shape[:2])
 
 
 def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
@@ -59,11 +58,10 @@ def sampled_scores(call: Attention, rows: int) -> Iterator[Tensor]:
 
 def uniform(call: Attention) -> Tensor:
     """UV for the video rows: float32 [B, H, video tokens or 1, D], each the mean over the keys of its row."""
-    grid, kind, bias = call.forward.grid, call.site.kind, _bias(call)
+    grid, kind = call.forward.grid, call.site.kind
     if kind == "cross" and call.forward.text is not None:  # frames with texts of their own: only the kernel knows whose
         return call.edit(q=torch.zeros_like(call.q), low_rank=()).attend()[:, :, grid.video].float()
-    if kind not in FOLDED and bias is not None and bias.shape[-2] > 1:
-        bias = bias[..., grid.video, :]
+    bias = _of_queries(call.bias, lambda x: _by_pattern(call, x[:, :, grid.video]))
     mean = mean_of_values(_by_pattern(call, call.v), bias)
     if kind in FOLDED:
         mean = mean.transpose(2, 3) if kind == "temporal" else mean
@@ -77,20 +75,23 @@ def identity(call: Attention) -> Tensor:
 
 
 def _sampled(call: Attention, rows: int) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Sampled queries [B, H, P, n, D], their keys [B, H, P, m, D], and the bias [b, h, 1 or P, n or 1, m] of their scores."""
+    """Sampled queries [B, H, P, n, D], their keys [B, H, P, m, D], and the bias [b, h, P or 1, n or 1, m] of their scores."""
     grid, kind = call.forward.grid, call.site.kind
     offset = rotating_offset(call.forward.step.index, call.site.block)
-    k, bias = _by_pattern(call, call.k), _bias(call)
     if kind == "temporal":
         positions = spread(rows, grid.spatial, offset, call.q.device)
-        return _by_pattern(call, call.q)[:, :, positions], k[:, :, positions], bias
+
+        def at_positions(x: Tensor) -> Tensor:
+            return _by_pattern(call, x)[:, :, positions]
+
+        return at_positions(call.q), at_positions(call.k), _of_queries(call.bias, at_positions)
     patterns = grid.frames if kind == "spatial" else 1
-    tokens = spread(-(-rows // patterns) * patterns, grid.alone.tokens, offset, call.q.device)
-    q = call.q[:, :, grid.start + tokens].unflatten(2, (patterns, -1))
-    if bias is not None and bias.shape[-2] > 1:
-        own = tokens % grid.spatial if kind == "spatial" else grid.start + tokens
-        bias = bias[:, :, 0, own].unflatten(2, (patterns, -1))
-    return q, k, bias
+    tokens = grid.start + spread(-(-rows // patterns) * patterns, grid.alone.tokens, offset, call.q.device)
+
+    def of_tokens(x: Tensor) -> Tensor:
+        return x[:, :, tokens].unflatten(2, (patterns, -1))
+
+    return of_tokens(call.q), _by_pattern(call, call.k), _of_queries(call.bias, of_tokens)
 
 
 def _by_pattern(call: Attention, x: Tensor) -> Tensor:
@@ -101,11 +102,6 @@ def _by_pattern(call: Attention, x: Tensor) -> Tensor:
     return x.transpose(2, 3) if call.site.kind == "temporal" else x
 
 
-def _bias(call: Attention) -> Tensor | None:
-    """The bias of a call as [b, h, 1, n or 1, m], whatever axes the host left out."""
-    bias = call.bias
-    if bias is None:
-        return None
-    while bias.ndim < 4:
-        bias = bias.unsqueeze(-3 if bias.ndim == 3 else 0)
-    return bias.unsqueeze(2)
+def _of_queries(bias: Tensor | None, chosen: Callable[[Tensor], Tensor]) -> Tensor | None:
+    """The bias of the queries that `chosen` takes, as [b, h, P or 1, n or 1, m]: one row stands for all of them."""
+    return bias if bias is None else chosen(bias) if bias.shape[2] > 1 else bias.unsqueeze(2)

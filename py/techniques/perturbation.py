@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
 from ..core.intervention import Intervention
 from .pattern import SQUARE, identity, uniform
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, CallNotes, Note
+from ..core.events import CallNotes, Note
 from ..core.intervention import Observer
 from ..maths.pattern_entropy import energy
 from .estimator import Estimator

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
 from ..core.intervention import Intervention, finite
 from ..maths.entropy import tension, von_neumann_entropy
 from ..maths.weights import deep_strong, early_strong

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
+from ..core.events import Forward
 from ..core.intervention import Intervention, Window, finite
 from ..core.similarity import FrameSimilarity
 from ..maths import band, row_max
@@ -84,7 +84,7 @@ class TemporalAttentionRegularization(Intervention):
             return call
         height = self.strength * self._scale(call)
         call.note("band_height", height.mean((1, 2, 3)))
-        a, b = _factors(self, grid.frames, call.forward.frames, call.forward.whole, call.q.device)
+        a, b = self._factors(call.forward, call.q.device)
         queries = (height.unsqueeze(-1) * a.unsqueeze(1)).expand(-1, -1, grid.frames, grid.spatial, -1)
         keys = b.unsqueeze(1).expand(1, 1, grid.frames, grid.spatial, -1)
         return call.biased(grid.among_tokens(queries), grid.among_tokens(keys.to(call.k.dtype)))
@@ -97,6 +97,26 @@ class TemporalAttentionRegularization(Intervention):
             return band.gaussian(places, self.sigma * frames if share else self.sigma)
         return band.resampled(self.similarity.matrix.numpy(), whole or frames)[np.ix_(places, places)]
 
+    def _factors(self, forward: Forward, device: torch.device) -> tuple[Tensor, Tensor]:
+        """The centred matrix as factors [F, r] float32 on the device, made once a run: inside a block nothing may wait for it."""
+        given = forward.grid.frames, forward.frames, forward.whole
+        key = (self, *given, device)
+        if key not in forward.memory:
+            self._tell(forward)
+            found = band.factors(band.centred(self.matrix(*given)))
+            with torch.inference_mode(False):  # what is kept must serve gradient passes too
+                made = (torch.from_numpy(factor).float().to(device, non_blocking=True) for factor in found)
+                forward.memory[key] = tuple(made)
+        return forward.memory[key]
+
+    def _tell(self, forward: Forward) -> None:
+        """Says once a run if the matrix of a reference video is stretched."""
+        key = self, "resampled", forward.whole
+        if self.similarity is None or len(self.similarity.matrix) == forward.whole or key in forward.memory:
+            return
+        forward.memory[key] = True
+        log.info("Temporal Attention: %d frames of similarity are resampled to %d.", len(self.similarity.matrix), forward.whole)
+
     def _scale(self, call: Attention) -> Tensor:
         """[B, H, F or 1, S or 1] float32."""
         measure, axes = (row_max.over_frames, (2,)) if call.site.kind == "temporal" else (row_max.over_video, (2, 3))
@@ -106,16 +126,3 @@ class TemporalAttentionRegularization(Intervention):
         if self.scale == "row max - row mean":
             return scores.largest - scores.mean
         return (scores.largest.amax(axes, keepdim=True) if self.scale == "map max" else scores.largest).clamp(min=0)
-
-
-@lru_cache(maxsize=64)
-def _factors(
-    tar: TemporalAttentionRegularization, frames: int, window: tuple[int, ...] | None, whole: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """The centred matrix as factors [F, r] float32 on the device, made once: inside a block nothing may wait for the host."""
-    if tar.similarity is not None and len(tar.similarity.matrix) != (whole or frames):
-        log.info("Temporal Attention: %d frames of similarity are resampled to %d.", len(tar.similarity.matrix), whole or frames)
-    found = band.factors(band.centred(tar.matrix(frames, window, whole)))
-    with torch.inference_mode(False):  # what is kept must serve gradient passes too
-        a, b = (torch.from_numpy(factor).float().to(device, non_blocking=True) for factor in found)
-    return a, b

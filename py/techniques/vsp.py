@@ -5,18 +5,22 @@ VSTAR: Generative Temporal Nursing for Longer Dynamic Video Synthesis (Li et al.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention, Kernel
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention, Forward, Kernel
+from ..core.events import Forward
 from ..core.frame_text import FrameText, KeyTexts, RowText, TextLayout
 from ..core.intervention import Prompting, Where
 from ..core.joint_text import biases
 from ..core.rows import put, take_call
 from ..maths.text_mixture import INTERPOLATIONS, mixed, mixture
+
+log = logging.getLogger("temporal_attention")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,7 @@ class VideoSynopsisPrompting(Prompting):
 
     def frame_text(self, forward: Forward, keys: KeyTexts) -> FrameText:
         """The mixture of each frame of this network call, by where its latent frames lie in the whole video (3.4)."""
-        places = keys.placement(forward.latents.whole)
+        places = _places(forward, keys)
         return FrameText.of([mixture(middle, places, self.transition) for middle in forward.latents.middles])
 
     def mix(self, first: Tensor, second: Tensor, share: float) -> Tensor:
@@ -62,6 +66,16 @@ class VideoSynopsisPrompting(Prompting):
         if call.site.kind == "joint":
             return call.edit(low_rank=(*call.low_rank, *biases(call, call.forward.text.joint)))
         return call.edit(kernel=FrameByFrame(call.kernel)) if call.site.keys == "text" else call
+
+
+def _places(forward: Forward, keys: KeyTexts) -> tuple[float, ...]:
+    """The place of each key prompt in latent frames, found once a run; then it also says what lies past the end."""
+    key = keys.placement, forward.latents.whole
+    if key not in forward.memory:
+        forward.memory[key], warning = keys.placement(forward.latents.whole)
+        if warning:
+            log.warning("Key prompts %s.", warning)
+    return forward.memory[key]
 
 
 @dataclass(frozen=True)
@@ -98,6 +112,6 @@ def _part(call: Attention, queries: slice, keys: slice) -> Attention:
     """The call for some of its queries and some of its keys."""
     bias = call.bias
     if bias is not None:
-        bias = bias[..., keys] if bias.shape[-2] == 1 else bias[..., queries, keys]
+        bias = bias[..., keys] if bias.shape[2] == 1 else bias[:, :, queries, keys]
     low_rank = tuple(replace(b, queries=b.queries[:, :, queries], keys=b.keys[:, :, keys]) for b in call.low_rank)
     return call.edit(q=call.q[:, :, queries], k=call.k[:, :, keys], v=call.v[:, :, keys], bias=bias, low_rank=low_rank)

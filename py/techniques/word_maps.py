@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..core.attention import Attention
 from ..core.errors import TemporalAttentionError
-from ..core.events import Attention
 from ..core.low_rank import with_biases
 from ..maths.word_columns import softmax_columns
 
@@ -31,8 +31,8 @@ def word_maps(call: Attention, positions: tuple[tuple[int, ...], ...]) -> Tensor
     keys = tuple(first + row for rows in positions for row in rows)
     _check(call, max(keys), k.shape[2])
     bias = call.bias
-    if bias is not None and bias.ndim > 1 and bias.shape[-2] > 1:
-        bias = bias[..., grid.video, :]
+    if bias is not None and bias.shape[2] > 1:
+        bias = bias[:, :, grid.video]
     columns = softmax_columns(q[:, :, grid.video], k, keys, call.scale, bias).mean(1)
     by_phrase = columns.split([len(rows) for rows in positions], dim=-1)
     return torch.stack([phrase.mean(-1) for phrase in by_phrase], dim=1).unflatten(-1, (grid.frames, grid.spatial))

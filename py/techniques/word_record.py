@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from ..core.events import Attention, Branch, CallNotes, Forward, Note
+from ..core.attention import Attention
+from ..core.events import Branch, CallNotes, Forward, Note
 from ..core.intervention import Observer, Where
 from ..core.latent import Iteration
 from ..core.timed_words import TimedWords, same_text

@@ -8,7 +8,7 @@ from families import sample
 from pack.py.core.events import Note
 from pack.py.core.intervention import Observer, Where
 from pack.py.host.attach import attach
-from pack.py.host.gradients.latent import latent_gradient
+from pack.py.host.gradients.latent import Question, latent_gradient
 from pack.py.host.sampling import Sampling
 from pack.py.maths.word_columns import softmax_columns
 
@@ -45,7 +45,7 @@ def loss_of(calls):
 def in_a_run(monkeypatch, tiny, model, action, *interventions, **options):
     """Samples two steps; before the first network call runs action(gradient), and returns what that returns.
 
-    gradient(x=None, tap=..., loss=..., ...) is `latent_gradient` with the rest of its arguments taken from the run.
+    gradient(x=None, tap=..., loss=..., ...) is the loss and `latent_gradient`, with all else of its question taken from the run.
     """
     found = []
 
@@ -55,8 +55,15 @@ def in_a_run(monkeypatch, tiny, model, action, *interventions, **options):
         def gradient(at=None, tap=None, loss=loss_of, **more):
             tap = tap or Tap(video_first=self.adapter.family == "Mochi")
             start = x if at is None else at
-            conds = guider.conds["positive"]
-            return latent_gradient(self, guider.inner_model, conds, start, timestep, model_options, tap, loss, **more)
+            conds, losses = guider.conds["positive"], []
+
+            def kept(calls):
+                losses.append(loss(calls))
+                return losses[-1]
+
+            inner = guider.inner_model
+            found = latent_gradient(Question(self, inner, conds, start, timestep, model_options, tap, kept, **more))
+            return sum(each.detach() for each in losses), found
 
         if not found:
             found.append(action(gradient, x))

@@ -34,7 +34,7 @@ class FrameBias(Intervention):
         frame = torch.arange(grid.frames).to(call.q)
         distance = -0.5 * (frame[:, None] - frame[None]).abs()
         if call.site.kind == "temporal":
-            return call.edit(bias=distance.expand(len(call.rows), 1, -1, -1))
+            return call.edit(bias=distance.repeat_interleave(grid.spatial, 0).expand(len(call.rows), 1, -1, -1))
         bias = call.q.new_zeros(grid.tokens, grid.tokens)
         bias[grid.video, grid.video] = distance.repeat_interleave(grid.spatial, 0).repeat_interleave(grid.spatial, 1)
         return call.edit(bias=bias.expand(len(call.rows), 1, -1, -1))

@@ -18,8 +18,9 @@ import nodes
 from pack.nodes._inputs import traced_run
 from pack.nodes.entropy_edit import EntropyEditNode
 from pack.nodes.trace_attention import TraceAttentionNode
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.events import Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Where
 from pack.py.host.attach import attach
 from pack.py.host.edit_guider import EditGuider

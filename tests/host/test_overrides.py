@@ -3,9 +3,10 @@
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
-from families import sample
-from interventions import QueryGain
+from families import sample, tiny_networks
+from interventions import QueryGain, Watcher
 
+from pack.py.core.intervention import Where
 from pack.py.host.attach import attach
 
 SLOT = "optimized_attention_override"
@@ -114,3 +115,46 @@ def test_nothing_is_left_in_a_dictionary_that_outlives_the_forward(tiny, model):
     patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "other pack", wrapper)
     sample(tiny, patched, steps=1)
     assert "sigmas" in kept and SLOT not in kept
+
+
+FOLDED = Where(frozenset({"temporal", "spatial"}))
+
+
+def causal(batch, tokens):
+    return torch.ones(tokens, tokens, dtype=torch.bool).tril()
+
+
+def one_an_entry(batch, tokens):
+    """Random, but the same for the same call; every query keeps its own key."""
+    chosen = torch.rand(batch, 1, tokens, tokens, generator=torch.Generator().manual_seed(tokens)) > 0.4
+    return chosen | torch.eye(tokens, dtype=torch.bool)
+
+
+MASKS = {
+    "two axes": causal,
+    "four axes": lambda batch, tokens: causal(batch, tokens)[None, None],
+    "one an entry": one_an_entry,
+    "one an entry, three axes": lambda batch, tokens: one_an_entry(batch, tokens)[:, 0],
+}
+
+
+@pytest.mark.parametrize("mask_name", MASKS)
+def test_masks_over_time_and_space_alone_are_kept(monkeypatch, mask_name):
+    """The UNet's layers give every self-attention a mask of this form."""
+    from comfy.ldm.modules import attention
+
+    tiny = tiny_networks()["svd"]
+    real = attention.CrossAttention.forward
+
+    def forward(self, x, context=None, **options):
+        given = {"mask": MASKS[mask_name](*x.shape[:2])} if context is None else {}
+        return real(self, x, context, **options | given)
+
+    model, log = tiny.load(), []
+    bare = sample(tiny, model, steps=1)
+    monkeypatch.setattr(attention.CrossAttention, "forward", forward)
+    plain = sample(tiny, model, steps=1)
+    seen = sample(tiny, attach(model, Watcher(log=log, where=FOLDED)), steps=1)
+    neutral = sample(tiny, attach(model, QueryGain(gain=1.0, where=FOLDED)), steps=1)
+    assert log and torch.equal(seen, plain) and torch.equal(neutral, plain) and not torch.allclose(bare, plain)
+    assert not torch.allclose(sample(tiny, attach(model, QueryGain(gain=2.0, where=FOLDED)), steps=1), plain)

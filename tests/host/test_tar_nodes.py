@@ -14,8 +14,9 @@ from node_calls import run
 from pack.nodes.regularization_matrix import RegularizationMatrixNode
 from pack.nodes.spectral_transport_homeostasis import SpectralTransportHomeostasisNode
 from pack.nodes.temporal_attention_regularization import TemporalAttentionRegularizationNode
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.events import Branch, Forward, Grid, Site, Step
 from pack.py.core.similarity import FrameSimilarity
 from pack.py.core.store import RUNS
 from pack.py.host.attach import attach, attached
@@ -158,11 +159,10 @@ def biased_call(kernel, kind, heads_split, output_split, mask):
     given = [x if heads_split else x.transpose(1, 2).flatten(2) for x in (q, k, v)]
     options = {"skip_reshape": heads_split, "skip_output_reshape": output_split}
     host_call = HostCall(kernel, *given, heads, mask, options, fold)
-    tensors = host_call.heads_first()
+    tensors = host_call.given()
     forward = Forward(Step(0, 1, 1.0, 0.0, 1.0), grid, (Branch.UNCOND, Branch.COND), (0, 0))
-    call = Attention(
-        Site(0, 1, kind), forward, *tensors, mask, host_call.scale, lambda edited: host_call.run(edited, tensors), (0, 1)
-    )
+    site = Site(0, 1, kind)
+    call = Attention(site, forward, *tensors, host_call.scale, lambda edited: host_call.run(edited, tensors), (0, 1))
     part = call.edit(rows=(1,))
     queries, keys = torch.randn(1, heads, 24, 3, generator=generator), torch.randn(1, 1, 24, 3, generator=generator)
     return call.edit(low_rank=part.biased(queries, keys).low_rank), queries @ keys.mT

@@ -33,6 +33,25 @@ class Keys(Observer):
         return []
 
 
+@dataclass(frozen=True, kw_only=True)
+class Texts(Observer):
+    """Keeps where joint attentions and block outputs say that the prompt begins."""
+
+    log: list
+    where: Where = field(default_factory=lambda: Where(frozenset({"joint"})))
+
+    def __hash__(self):
+        return id(self)
+
+    def seen(self, call, edited):
+        self.log.append(call.forward.grid.text)
+        return []
+
+    def block_seen(self, call):
+        self.log.append(call.forward.grid.text)
+        return []
+
+
 def keys(tiny, model, positive):
     watching = Keys(log=[])
     sample(tiny, attach(model, watching), steps=1, cfg=1.0, positive=positive)
@@ -47,3 +66,10 @@ def test_the_prompt_begins_where_the_grid_says(name):
     changed[0][0][:, ROW] = torch.randn(tiny.text_width, generator=torch.Generator().manual_seed(9)) * 3
     (before, first), (after, _) = keys(tiny, model, plain), keys(tiny, model, changed)
     assert int((after - before).square().sum((0, 1, 3)).argmax()) == first + ROW
+
+
+@pytest.mark.parametrize("name", READING)
+def test_all_grids_of_a_forward_say_the_same(name):
+    watching = Texts(log=[])
+    sample(NETWORKS[name], attach(NETWORKS[name].load(), watching), steps=1)
+    assert len(set(watching.log)) <= 1

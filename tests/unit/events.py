@@ -4,7 +4,8 @@ import reference
 import torch
 from reference import double
 
-from pack.py.core.events import Attention, Block, Branch, Forward, Grid, Site, Step
+from pack.py.core.attention import Attention
+from pack.py.core.events import Block, Branch, Forward, Grid, Site, Step
 from pack.py.maths.frame_attention import rotating_offset
 
 STEP = Step(index=2, total=10, sigma=0.9, progress=0.2, noise=0.9)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.events import Branch, Forward, Grid, Site, Step
 from pack.py.core.frame_text import FrameText, RowText, TextLayout
 from pack.py.core.joint_text import JointText, biases, factors
 from pack.py.maths.text_mixture import Mixture, mixed, mixture

@@ -26,8 +26,7 @@ def kernel_of(scale, calls=None):
     def kernel(q, k, v, bias):
         if calls is not None:
             calls.append((q.shape, None if bias is None else bias.shape))
-        four = bias[:, None] if bias is not None and bias.ndim == 3 else bias  # as the host's kernels do
-        return scaled_dot_product_attention(q, k, v, attn_mask=four, scale=scale)
+        return scaled_dot_product_attention(q, k, v, attn_mask=bias, scale=scale)
 
     return kernel
 
@@ -63,12 +62,12 @@ def problem(frames, layout="video alone", mask="none", sigma=1.5, width=8, seed=
     bias = double(height) * band_of_tokens(frames, spatial, before, after, sigma)
     if given is not None:
         extra = torch.where(given, 0.0, -torch.inf) if given.dtype == torch.bool else given
-        bias = bias + double(extra[:, None] if extra.ndim == 3 else extra)
+        bias = bias + double(extra)
     return q, k, v, given, height * a, b[None, None], 0.7 * width**-0.5, bias
 
 
 def masked(name, batch, heads, tokens, generator):
-    """A mask of the forms in which models give them; every query keeps its own key."""
+    """A bias as calls have it; every query keeps its own key."""
     if name == "none":
         return None
     if name == "keys":
@@ -77,8 +76,8 @@ def masked(name, batch, heads, tokens, generator):
         return mask
     own = torch.eye(tokens, dtype=torch.bool)
     if name == "boolean":
-        return (torch.rand(tokens, tokens, generator=generator) > 0.2) | own
-    return torch.randn(batch, tokens, tokens, generator=generator)
+        return (torch.rand(1, 1, tokens, tokens, generator=generator) > 0.2) | own
+    return torch.randn(batch, 1, tokens, tokens, generator=generator)
 
 
 def routes(q, k, v, mask, a, b, scale):

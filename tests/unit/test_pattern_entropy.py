@@ -11,8 +11,9 @@ import torch
 from events import COND, STEP, UNCOND
 from reference import double
 
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Forward, Grid, Site
+from pack.py.core.events import Forward, Grid, Site
 from pack.py.maths.pattern_entropy import energy, mean_of_values, row_entropy, spread
 from pack.py.techniques.pattern import PatternEntropy, identity, sampled_scores, uniform
 
@@ -35,15 +36,15 @@ def attention(kind, seed=0, frames=4, height=2, width=3, gain=1.5, heads=2, mask
 
 
 def entry(kind, grid, keys):
-    """(queries, keys) of one pattern."""
+    """(queries, keys) of a bias: each query has the keys of its own pattern."""
     own = {"temporal": grid.frames, "spatial": grid.spatial}.get(kind, grid.tokens)
-    return own, keys if kind == "cross" else own
+    return grid.tokens, keys if kind == "cross" else own
 
 
-def padding(shape, value):
+def padding(value):
     def mask(kind, grid, keys, generator):
         count = entry(kind, grid, keys)[1]
-        return torch.where(torch.arange(count) < 2, value, 0.0).view(*shape, count)
+        return torch.where(torch.arange(count) < 2, value, 0.0).view(1, 1, 1, count)
 
     return mask
 
@@ -61,24 +62,24 @@ def boolean(kind, grid, keys, generator):
 
 
 MASKS = {
-    "row": padding((1,), LOWEST), "3d": padding((1, 1), -math.inf), "4d": padding((1, 1, 1), -65504.0), "field": field,
-    "boolean": boolean,
+    "lowest": padding(LOWEST), "infinite": padding(-math.inf), "half": padding(-65504.0), "field": field, "boolean": boolean,
+    "booleans": lambda *given: field(*given) > -math.inf,
 }  # fmt: skip
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_mask = pytest.mark.parametrize("mask", (None, *MASKS))
 
 
 def rows_and_keys(call):
-    """(query token, its key tokens, row and columns of the bias) of every video row, by the definition of its kind."""
+    """(query token, its key tokens) of every video row, by the definition of its kind."""
     grid, kind = call.forward.grid, call.site.kind
     for frame, place in itertools.product(range(grid.frames), range(grid.spatial)):
         row = grid.start + frame * grid.spatial + place
         if kind == "temporal":
-            yield row, [f * grid.spatial + place for f in range(grid.frames)], frame
+            yield row, [f * grid.spatial + place for f in range(grid.frames)]
         elif kind == "spatial":
-            yield row, [frame * grid.spatial + s for s in range(grid.spatial)], place
+            yield row, [frame * grid.spatial + s for s in range(grid.spatial)]
         else:
-            yield row, list(range(call.k.shape[2])), row
+            yield row, list(range(call.k.shape[2]))
 
 
 def dense(call):
@@ -87,8 +88,8 @@ def dense(call):
     entropies, means = [], []
     for sample, head in itertools.product(range(2), range(q.shape[1])):
         found, of_rows = [], []
-        for row, keys, biased in rows_and_keys(call):
-            bias = bias_row(call.bias, sample, head, biased, len(keys))
+        for row, keys in rows_and_keys(call):
+            bias = bias_row(call.bias, sample, head, row, len(keys))
             kept = [key for key, value in zip(keys, bias, strict=True) if value > -1e4]
             scores = [call.scale * q[sample, head, row] @ k[sample, head, key] for key in kept]
             scores = np.array(scores) + bias[bias > -1e4]
@@ -105,9 +106,7 @@ def bias_row(bias, sample, head, row, keys):
         return np.zeros(keys)
     if bias.dtype == torch.bool:
         bias = torch.where(bias, 0.0, -math.inf)
-    full = double(bias).reshape((1,) * (4 - bias.ndim) + tuple(bias.shape))
-    full = np.broadcast_to(full, (2, 2, max(full.shape[2], row + 1), keys))
-    return full[sample, head, row]
+    return double(bias)[sample % len(bias), head % bias.shape[1], row % bias.shape[2]]
 
 
 @every_kind

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_pattern_entropy import KINDS, attention, dense
+from test_pattern_entropy import KINDS, MASKS, attention, dense
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pack.py.core.errors import TemporalAttentionError
@@ -55,7 +55,7 @@ def test_uniform_over_time_and_over_space():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("mask", ["row", "3d", "4d", "field", "boolean"])
+@pytest.mark.parametrize("mask", MASKS)
 def test_masked_keys_do_not_count(kind, mask):
     call = attention(kind, mask=mask)
     _, new, video = perturbed(call, alpha=0.0, where=Where(kinds=frozenset({kind})))
@@ -106,7 +106,7 @@ class Largest(TorchDispatchMode):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 def test_nothing_is_larger_than_the_output(alpha):
-    call = attention("joint", frames=10, height=12, width=12, mask="row")
+    call = attention("joint", frames=10, height=12, width=12, mask="lowest")
     with Largest() as mode:
         AttentionPerturbation(alpha=alpha).after(call, torch.zeros_like(call.q))
     assert mode.elements <= call.q.numel()

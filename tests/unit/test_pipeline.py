@@ -174,3 +174,17 @@ def test_an_observer_of_one_branch_sees_only_its_rows():
     watched.attention(attention(fwd=forward((UNCOND, COND, UNCOND, COND))))
     watched.block(block(fwd=forward((UNCOND, COND, UNCOND, COND))))
     assert log == [((1, 3), 2, 2), ((1, 3), 2)]
+
+
+def test_what_is_computed_once_belongs_to_its_key_and_to_the_very_inputs():
+    call, made = attention(), []
+
+    def compute():
+        made.append(1)
+        return len(made)
+
+    edited = call.edit(v=2 * call.v)
+    assert call.once("a", (call.q, None), compute) == edited.once("a", (edited.q, None), compute) == 1
+    assert call.once("b", (call.q, None), compute) == 2 and call.once("a", (call.q.clone(), None), compute) == 3
+    for number in range(4, 50):  # each copy is gone at once, but for the memory: its id must not come again
+        assert call.once("a", (call.q.clone(), None), compute) == number

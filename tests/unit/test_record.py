@@ -7,7 +7,8 @@ import torch
 from events import measured
 from reference import double, each_matrix
 
-from pack.py.core.events import Attention, Branch, CallNotes, Forward, Grid, Note, Site, Step
+from pack.py.core.attention import Attention
+from pack.py.core.events import Branch, CallNotes, Forward, Grid, Note, Site, Step
 from pack.py.techniques.estimator import Estimator
 from pack.py.techniques.record import FrameAttentionRecorder, HeadsKept
 from pack.py.techniques.sth import SpectralTransportHomeostasis

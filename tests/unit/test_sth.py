@@ -11,8 +11,9 @@ from reference import double
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pack.py.core.attention import Attention
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.events import Attention, Branch, Forward, Grid, Site, Step
+from pack.py.core.events import Branch, Forward, Grid, Site, Step
 from pack.py.core.intervention import Window
 from pack.py.maths.weights import deep_strong, early_strong
 from pack.py.techniques.estimator import Estimator

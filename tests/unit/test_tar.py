@@ -1,6 +1,8 @@
 """Temporal Attention Regularization on hand-made calls: what is added, to whom, and how observers see it."""
 
+import gc
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -143,10 +145,28 @@ def test_a_reference_video_takes_the_place_of_the_band_and_windows_see_their_par
     assert_allclose(tar.matrix(4), double(matrix))
     assert tar.matrix(7).shape == (7, 7) and float(tar.matrix(7)[0, 6]) == pytest.approx(float(matrix[0, 3]))
     assert np.array_equal(tar.matrix(2, (3, 5), whole=7), tar.matrix(7)[[3, 5]][:, [3, 5]])
+
+
+def test_that_a_reference_video_is_resampled_is_said_once_a_run(caplog):
+    tar = TemporalAttentionRegularization(strength=1.0, similarity=FrameSimilarity(torch.eye(4), "by hand"))
+    windows = [LatentFrames.of(range(first, first + 5), whole=7) for first in range(3)]
     with caplog.at_level("INFO", "temporal_attention"):
         for _ in range(2):
-            tar.before(call_of(frames=7))
-    assert [r.getMessage() for r in caplog.records] == ["Temporal Attention: 4 frames of similarity are resampled to 7."]
+            call = call_of(frames=5)
+            for latents in (*windows, *windows):
+                tar.before(call.edit(forward=replace(call.forward, latents=latents)))
+    assert [r.getMessage() for r in caplog.records] == 2 * ["Temporal Attention: 4 frames of similarity are resampled to 7."]
+
+
+def test_what_is_made_for_a_run_ends_with_it():
+    tar, call = TemporalAttentionRegularization(strength=1.0), call_of()
+    tar.before(call)
+    (made,) = call.forward.memory.values()
+    assert made[0] is tar._factors(call.forward, call.q.device)[0], "once a run"
+    kept = weakref.ref(made[0])
+    del made, call
+    gc.collect()
+    assert kept() is None
 
 
 @pytest.mark.parametrize("levels,acts", [(None, True), ({1}, False), ({4}, True), ({1, 4}, True)])

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from einops import rearrange
 
 from pack.py.core.events import Grid
 from pack.py.host.fold import NOTHING, Fold
@@ -66,15 +65,31 @@ def test_folding_is_undone_and_done_again(kind, shape):
     assert torch.equal(opened[1, :, frame * 10 + position], x[entry, :, token])
 
 
+@pytest.mark.parametrize("kind, own, others", [("temporal", 3, 10), ("spatial", 10, 3)])
+def test_a_mask_is_unfolded_as_queries_are(kind, own, others):
+    fold, mask = Fold.of(kind, GRID), torch.randn(2 * others, 4, own, own)
+    bias = fold.open_mask(mask)
+    assert bias.shape == (2, 4, 30, own) and torch.equal(fold.close_mask(bias, rows=2), mask)
+    assert torch.equal(fold.open_mask(mask[:, :, :1]), fold.open(mask[:, :, :1].expand(-1, -1, own, -1)))
+    shared = fold.open_mask(mask[:1])
+    assert shared.shape == (1, 4, 30, own)
+    assert torch.equal(fold.close_mask(shared, rows=2), mask[:1].expand(2 * others, -1, -1, -1))
+
+
+def test_a_mask_of_keys_that_all_entries_share_is_left_alone():
+    fold, mask = Fold.of("temporal", GRID), torch.randn(1, 1, 1, 3)
+    assert fold.open_mask(mask) is mask and fold.close_mask(mask, rows=2) is mask
+
+
 def test_each_entry_gets_the_bias_of_its_row():
-    bias = torch.randn(2, 1, 3, 3)
-    spread = Fold.of("temporal", GRID).mask(bias)
-    assert torch.equal(spread, rearrange(bias.expand(2, 1, 3, 3)[:, None].expand(2, 10, 1, 3, 3), "b s h i j -> (b s) h i j"))
-    assert Fold.of("temporal", GRID).mask(bias[:1]) is not None and len(Fold.of("temporal", GRID).mask(bias[:1])) == 1
+    bias = torch.randn(2, 1, 1, 3)
+    closed = Fold.of("temporal", GRID).close_mask(bias, rows=2)
+    assert torch.equal(closed, bias.repeat_interleave(10, 0).expand(20, 1, 3, 3))
 
 
 def test_other_kinds_are_not_folded():
     x = torch.randn(2, 4, 30, 6)
     fold = Fold.of("joint", GRID)
-    assert fold is NOTHING and fold.open(x) is x and fold.close(x) is x and fold.mask(x) is x
+    assert fold is NOTHING and fold.open(x) is x and fold.close(x) is x
+    assert fold.open_mask(x) is x and fold.close_mask(x, rows=2) is x
     assert fold.fits(2, 99, rows=2) and not fold.fits(3, 99, rows=2) and fold.tokens(99) == 99

@@ -12,7 +12,6 @@ KEYS = (4, 1)
 def dense(q, k, scale, bias):
     scores = scale * q.double() @ k.double().mT
     if bias is not None:
-        bias = bias[:, None] if bias.ndim == 3 else bias
         scores = scores.masked_fill(~bias, -torch.inf) if bias.dtype == torch.bool else scores + bias.double()
     return torch.softmax(scores, -1)[..., list(KEYS)]
 
@@ -26,10 +25,10 @@ def inputs(seed=0, dtype=torch.float32):
 
 BIASES = {
     "none": None,
-    "row of all": torch.linspace(-2, 2, 7)[None],
-    "one a sample": torch.linspace(-2, 2, 14).view(2, 1, 7),
+    "row of all": torch.linspace(-2, 2, 7).view(1, 1, 1, 7),
+    "one a sample": torch.linspace(-2, 2, 14).view(2, 1, 1, 7),
     "whole": torch.linspace(-2, 2, 2 * 3 * 11 * 7).view(2, 3, 11, 7).sin(),
-    "booleans": (torch.arange(7) != 2)[None],
+    "booleans": (torch.arange(7) != 2).view(1, 1, 1, 7),
 }
 
 

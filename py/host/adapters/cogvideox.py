@@ -20,6 +20,4 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
     return patches(x, (network.patch_size_t or 1, network.patch_size, network.patch_size))
 
 
-ADAPTER = Adapter(
-    "CogVideoX", frozenset({"CogVideoXTransformer3DModel"}), blocks, grid, video_last, words=lambda network, kwargs, grid: 0
-)
+ADAPTER = Adapter("CogVideoX", frozenset({"CogVideoXTransformer3DModel"}), blocks, grid, video_last, side_by_side=True)

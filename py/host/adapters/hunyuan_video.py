@@ -36,7 +36,7 @@ def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid | None:
 
 
 def _before_text(network: nn.Module, kwargs: dict) -> int:
-    """Tokens of 1.5 that stand before the prompt: those of an image, and the glyphs."""
+    """Tokens that the text encoder did not make and that stand before the prompt: of an image and, in 1.5, of the glyphs."""
     image, glyphs = kwargs.get("clip_fea"), kwargs.get("txt_byt5")
     counts_glyphs = glyphs is not None and network.byt5_in is not None and network.cond_type_embedding is not None
     return (0 if image is None else image.shape[1]) + (glyphs.shape[1] if counts_glyphs else 0)
@@ -48,15 +48,7 @@ def texts(network: nn.Module) -> tuple[Attentions, ...]:
     return tuple((block, (Site(i, len(refiners), "text", "text"),)) for i, block in enumerate(refiners))
 
 
-def words(network: nn.Module, kwargs: dict, grid: Grid) -> int:
-    """Behind what the text encoder did not make: the image and, in 1.5, the glyphs."""
-    image, glyphs = kwargs.get("clip_fea"), kwargs.get("txt_byt5")
-    before = image.shape[1] if image is not None and network.vision_in is not None else 0
-    first = network.cond_type_embedding is not None and network.byt5_in is not None and glyphs is not None
-    return before + (glyphs.shape[1] if first else 0)
-
-
 LEFT_ALONE = "the refiner of the text (except by VSP); images"
 ADAPTER = Adapter(
-    "HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone=LEFT_ALONE, texts=texts, words=words
+    "HunyuanVideo", frozenset({"HunyuanVideo"}), blocks, grid, video_last, left_alone=LEFT_ALONE, texts=texts, side_by_side=True
 )

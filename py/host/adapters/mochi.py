@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor, nn
 
 from ...core.events import Grid
@@ -16,10 +18,9 @@ def blocks(network: nn.Module) -> tuple[BlockSites, ...]:
 
 
 def grid(network: nn.Module, x: Tensor, kwargs: dict) -> Grid:
-    """The video's tokens."""
-    return patches(x, (1, network.patch_size, network.patch_size))
+    """The video's tokens, with the prompt behind them."""
+    video = patches(x, (1, network.patch_size, network.patch_size))
+    return replace(video, text=video.tokens)
 
 
-ADAPTER = Adapter(
-    "Mochi", frozenset({"AsymmDiTJoint"}), blocks, grid, video_first, words=lambda network, kwargs, grid: grid.alone.tokens
-)
+ADAPTER = Adapter("Mochi", frozenset({"AsymmDiTJoint"}), blocks, grid, video_first, side_by_side=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from ...core.events import CallNotes, Forward
 from ...core.intervention import Observer
 from ...core.latent import Loss
 from ...core.pipeline import Pipeline, active
+from ...core.run import Caller
 from ..families import unwrapped
 from ..forward import ForwardScope
 from ..key import KEY
@@ -33,43 +34,46 @@ if TYPE_CHECKING:
     from ..sampling import Sampling
 
 
-def latent_gradient(
-    sampling: Sampling,
-    model: BaseModel,
-    conds: list[dict],
-    x: Tensor,
-    sigma: Tensor,
-    model_options: dict,
-    tap: Observer,
-    loss: Loss,
-    keep_attention: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """The loss and its gradient at x, for one set of conditionings, as the host would call the network now.
-
-    The run's other interventions act. The network is left after the last tapped block. With context windows or several
-    conditionings the network is called more than once: losses and gradients are summed. ControlNets are held constant.
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A loss on what is tapped in the network, whose gradient at a latent is asked for.
 
     Args:
-        sampling: the run in whose PREDICT_NOISE wrapper this is called.
+        sampling: the run in whose PREDICT_NOISE wrapper it is asked.
         model, conds, x, sigma, model_options: as `comfy.samplers.calc_cond_batch` takes them, x [B, C, T, H, W].
         tap: its `seen` returns, as notes, the tensors that the loss is made of; they must be small.
         loss: (what was tapped in one network call, in order) -> a scalar. Called with gradients on, before the call ends.
         keep_attention: keep one output [B, L, C] a block, so that attention runs once less.
+    """
 
-    Returns:
-        the loss (a scalar) and the gradient, of x's shape and dtype.
+    sampling: Sampling
+    model: BaseModel
+    conds: list[dict]
+    x: Tensor
+    sigma: Tensor
+    model_options: dict
+    tap: Observer
+    loss: Loss
+    keep_attention: bool = False
+
+
+def latent_gradient(asked: Question) -> Tensor:
+    """The gradient at x, of its shape and dtype, for one set of conditionings, as the host would call the network now.
+
+    The run's other interventions act. The network is left after the last tapped block. With context windows or several
+    conditionings the network is called more than once: gradients are summed. ControlNets are held constant.
 
     Raises:
         TemporalAttentionError: where the tap finds nothing, or something in the model has no gradient.
     """
-    network = unwrapped(model.diffusion_model)
+    network = unwrapped(asked.model.diffusion_model)
     _refuse_compiled(network)
-    evaluation = Evaluation(sampling, tap, loss, keep_attention)
-    options = evaluation.options(model_options)
+    evaluation = Evaluation(asked)
+    options = evaluation.options()
     with torch.inference_mode(False), torch.enable_grad(), differentiable_host(), differentiable_weights(network):
-        evaluation.x = x.clone().requires_grad_()
+        evaluation.x = asked.x.clone().requires_grad_()
         with evaluation.apart_from_the_prediction():
-            comfy.samplers.calc_cond_batch(model, [constant(conds)], evaluation.x, sigma.clone(), options)
+            comfy.samplers.calc_cond_batch(asked.model, [constant(asked.conds)], evaluation.x, asked.sigma.clone(), options)
         return evaluation.result()
 
 
@@ -77,36 +81,35 @@ class _Left(Exception):
     """The network was left after the last tapped block."""
 
 
-class Evaluation:
-    """One evaluation of a loss and its gradient. To the scope of a network call it is the run."""
+class Evaluation(Caller):
+    """One evaluation of a gradient."""
 
-    def __init__(self, sampling: Sampling, tap: Observer, loss: Loss, keep_attention: bool):
-        self.sampling, self.tap, self.loss, self.keep_attention = sampling, tap, loss, keep_attention
+    def __init__(self, asked: Question):
+        self.asked, self.sampling, self.tap = asked, asked.sampling, asked.tap
         self.taps = Taps()
         self.x: Tensor | None = None
-        self.losses: list[Tensor] = []
         self.gradients: list[Tensor] = []
         self.skipped: list[str] = []
 
-    def options(self, model_options: dict) -> dict:
+    def options(self) -> dict:
         """A copy of the model options in which network calls come to us, uncompiled and on one device."""
-        options = comfy.model_patcher.create_model_options_clone(model_options)
+        options = comfy.model_patcher.create_model_options_clone(self.asked.model_options)
         options.pop("multigpu_clones", None)
         wrappers = options["transformer_options"]["wrappers"][WrappersMP.APPLY_MODEL]
         wrappers.pop(COMPILE_KEY, None)
         wrappers[KEY] = [self.apply_model]
         return options
 
-    def result(self) -> tuple[Tensor, Tensor]:
-        """The sums over all network calls."""
-        if not self.losses:
+    def result(self) -> Tensor:
+        """The sum over all network calls."""
+        if not self.gradients:
             reasons = "; ".join(dict.fromkeys(self.skipped)) or "no call of the network had one in the chosen blocks"
             raise TemporalAttentionError(
                 f"an attention of kind {', '.join(sorted(self.tap.where.kinds))} to take gradients of",
                 f"none in {self.sampling.adapter.family}: {reasons}",
                 "Choose other blocks or another model; nodes that skip steps must be removed.",
             )
-        return sum(self.losses), sum(self.gradients)
+        return sum(self.gradients)
 
     @contextmanager
     def apart_from_the_prediction(self) -> Iterator[None]:
@@ -144,6 +147,10 @@ class Evaluation:
         """Remembers why nothing could be tapped."""
         self.skipped.append(reason)
 
+    def remark(self, text: str) -> None:
+        """Goes into the report of the run."""
+        self.sampling.run.remark(text)
+
     def _record(self, observer: Observer, call: CallNotes) -> None:
         self.taps.calls.append(call)
 
@@ -156,16 +163,14 @@ class Evaluation:
         if scope.pipeline is None or not tapped:
             raise _Left
         modules = (*(block.module for block in blocks), *adapter.beside(scope.network))
-        stand_ins = {module: Checkpointed(module, self.taps, self.keep_attention) for module in modules}
+        stand_ins = {module: Checkpointed(module, self.taps, self.asked.keep_attention) for module in modules}
         undo.enter_context(replaced(scope.network, stand_ins))
         leave = stand_ins[tapped[-1].module].register_forward_hook(lambda *_: self._finish())
         undo.callback(leave.remove)
 
     def _finish(self) -> None:
         if self.taps.calls:
-            loss = self.loss(self.taps.calls)
-            self.gradients.append(torch.autograd.grad(loss, self.x)[0])
-            self.losses.append(loss.detach())
+            self.gradients.append(torch.autograd.grad(self.asked.loss(self.taps.calls), self.x)[0])
         raise _Left
 
 
