@@ -43,7 +43,6 @@ class Theme:
     plain: str = "#0072B2"
     treated: str = "#D55E00"
     single: str = "#009E73"
-    face: str = "white"
     settings: dict = field(default_factory=dict)
 
 
@@ -56,7 +55,6 @@ DARK = Theme(
     plain="#56B4E9",
     treated="#E69F00",
     single="#2fc79a",
-    face=PAPER,
     settings={
         **dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor"), PAPER),
         **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),

@@ -11,7 +11,7 @@ from ..core.noise import NoiseDistribution, NursingIteration
 from .figure import colours, figure, to_image
 
 HEIGHT = 3.6
-LINE, FAINT, MARK = "#0072B2", 0.3, "#D55E00"
+LINE, FAINT = "#0072B2", 0.3
 MUTED = "#555555"
 
 

@@ -17,6 +17,7 @@ from ..figure import LIGHT, Theme, figure
 
 BETTER_MAP = "BrBG"  # brown = worse, green-blue = better; told apart without red and green
 LONGEST_LINE = 138  # letters of small print
+BINS = 40  # of a histogram
 METRICS = ("H_vN", "H_row", "Gini", "self-retention", "cross-frame mass", "effective rank")
 LABELS = {
     "T": "Spectral Tension T",
@@ -138,9 +139,9 @@ def few_ticks(axes, x: int = 5, y: int = 5) -> None:
     axes.locator_params(axis="y", nbins=y)
 
 
-def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]], bins: int = 40) -> None:
+def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]]) -> None:
     """Filled histograms of (label, values, colour) on shared bins, as shares of their calls."""
-    edges = np.histogram_bin_edges(np.concatenate([values for _, values, _ in series]), bins)
+    edges = np.histogram_bin_edges(np.concatenate([values for _, values, _ in series]), BINS)
     for label, values, colour in series:
         counts, _ = np.histogram(values, edges)
         axes.stairs(counts / max(len(values), 1), edges, fill=True, alpha=0.35, color=colour)
