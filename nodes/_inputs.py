@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.events import Branch
-from ..py.core.store import RUNS, Found
+from ..py.core.store import MOST_RUNS, RUNS, Found
 from ..py.core.trace import Trace as LoadedTrace
 from ..py.techniques.estimator import NAMES
 
@@ -20,6 +20,8 @@ Trace = io.Custom("TA_TRACE")
 Similarity = io.Custom("TA_FRAME_SIMILARITY")
 
 LOADABLE = "Trace Attention, Trace Video or Load Trace"  # whose traces may be runs from files
+
+FORGOTTEN = f"the run is older than the last {MOST_RUNS}: change the sampler's seed to run it again."
 
 LARGEST_NUMBER = 9999
 
@@ -144,7 +146,7 @@ def traced_run(trace, samples: dict | None, node: str = "Trace Attention") -> Fo
             "a trace with a run in it",
             "one without any",
             f"Connect the MODEL of the same {node} node to the sampler, and the sampler's LATENT to samples. If both "
-            "are so, the run is older than the last 8: change the sampler's seed to run it again.",
+            f"are so, {FORGOTTEN}",
         )
     return found
 
@@ -156,8 +158,7 @@ def very_run(trace, samples: dict | None) -> LoadedTrace:
         raise TemporalAttentionError(
             "the latent of a traced run at samples",
             "one that no traced run returned",
-            "Connect the LATENT of the sampler itself, before any node that changes it. If it is, the run is older than the last "
-            "8: change the sampler's seed to run it again.",
+            f"Connect the LATENT of the sampler itself, before any node that changes it. If it is, {FORGOTTEN}",
         )
     return found.trace
 

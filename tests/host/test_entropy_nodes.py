@@ -4,7 +4,6 @@ import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import comfy.utils
-import folder_paths
 import pytest
 import torch
 from families import conditioning, empty_latent, sample, tiny_networks
@@ -33,11 +32,6 @@ from pack.py.techniques.perturbation import AttentionPerturbation
 NETWORKS = tiny_networks()
 THREE = ("wan_t2v", "svd", "hunyuan_video_t2v")
 UNIFORM_0 = AttentionPerturbation(alpha=0.0, where=Where(blocks=frozenset({0})))
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
 
 
 @pytest.fixture(scope="module", params=THREE)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.errors import TemporalAttentionError
 from ...core.trace_set import TraceSet, Video
-from ...measures.paired import BETTER, FEWEST_VIDEOS, compared
+from ...measures.paired import BETTER, FEWEST_VIDEOS, better_sense, compared
 from ...measures.tension_statistics import ACTIVE, DEPTH
 from ..figure import LIGHT, Theme, figure
 
@@ -151,16 +151,15 @@ def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]]) -> None:
 
 def paired_scatter(axes, baseline: np.ndarray, treated: np.ndarray, name: str, look: Look) -> None:
     """A point a video over the line of no change, with the sign test of its differences."""
-    better = BETTER[name]
     known = np.isfinite(baseline) & np.isfinite(treated)
     low, high = _limits(np.concatenate([baseline[known], treated[known]]))
     axes.axline((low, low), slope=1, color=look.theme.line, linewidth=0.8, linestyle="--")
     axes.scatter(baseline[known], treated[known], s=18, color=look.theme.single, alpha=0.8, linewidths=0)
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="baseline", ylabel="treated")
     few_ticks(axes, 3)
-    sense = f"{LABELS[name]} ({'higher' if better > 0 else 'lower'} is better)"
+    sense = f"{LABELS[name]} ({better_sense(name)} is better)"
     sense = LABELS[name] if name in NO_SENSE else sense
-    heading(axes, sense, look, said(better * (treated - baseline), NO_SENSE.get(name, "improved")))
+    heading(axes, sense, look, said(BETTER[name] * (treated - baseline), NO_SENSE.get(name, "improved")))
 
 
 def said(differences: np.ndarray, verb: str = "improved") -> str:
