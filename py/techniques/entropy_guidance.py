@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from ..core.ballot import LOW, STEPS_AT_MOST, Ballot, elected, measured_steps
+from ..core.checks import finite, one_of, sampled_rows, within
 from ..core.errors import TemporalAttentionError
 from ..core.events import Attention, Branch, Forward
 from ..core.guidance import Prediction
-from ..core.intervention import Intervention, finite
+from ..core.intervention import Intervention
 from .pattern import PatternEntropy
 from .perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 
@@ -74,12 +75,10 @@ class EntropyGuidance(Intervention):
 
     def __post_init__(self):
         finite("scale", self.scale)
-        if self.rule not in RULES:
-            raise TemporalAttentionError(f"a rule out of {tuple(RULES)}", repr(self.rule), "Choose one of them.")
-        if not 0.0 <= self.rescale <= 1.0:
-            raise TemporalAttentionError("a rescale from 0 to 1", f"{self.rescale:g}", "0 leaves the result as it is.")
+        one_of("rule", self.rule, RULES)
+        within("rescale", self.rescale, 0, 1, "0 leaves the result as it is.")
+        sampled_rows(self.rows)
         object.__setattr__(self, "branch", RULES[self.rule].side)
-        PatternEntropy(self.rows)  # refuses rows that cannot be
 
     @classmethod
     def neutral(cls) -> EntropyGuidance:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.errors import TemporalAttentionError
+from ..core.checks import sampled_rows
 from ..core.events import Attention
 from ..core.low_rank import with_biases
 from ..maths.frame_attention import rotating_offset
@@ -32,8 +32,7 @@ class PatternEntropy:
     rows: int = 64
 
     def __post_init__(self):
-        if self.rows < 1:
-            raise TemporalAttentionError("at least 1 sampled row", str(self.rows), "Raise the number of rows.")
+        sampled_rows(self.rows)
 
     def measure(self, call: Attention) -> Tensor:
         """[B, H] in float32, measured once however often it is asked for."""

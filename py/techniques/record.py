@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..core.errors import TemporalAttentionError
+from ..core.checks import at_least
 from ..core.events import Attention, CallNotes, Note
 from ..core.intervention import Observer
 from ..maths.pattern_entropy import energy
@@ -61,8 +61,7 @@ class FrameAttentionRecorder(Observer):
     heads: HeadsKept | None = None
 
     def __post_init__(self):
-        if self.entropy_rows < 0:
-            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy, 64 are enough.")
+        at_least("entropy_rows", self.entropy_rows, 0, "0 measures no entropy, 64 are enough.")
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""

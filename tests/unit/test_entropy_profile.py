@@ -63,7 +63,7 @@ def test_notes(kind):
 def test_no_rows_record_no_entropy():
     call = replace(attention("self"), out=torch.zeros(2, 2, 29, 5))
     assert {note.name for note in FrameAttentionRecorder().seen(call, call)} == FRAMES
-    with pytest.raises(TemporalAttentionError, match="0 or more rows"):
+    with pytest.raises(TemporalAttentionError, match="at least 0 for entropy_rows"):
         FrameAttentionRecorder(entropy_rows=-1)
 
 
