@@ -13,7 +13,7 @@ from ...core.errors import TemporalAttentionError
 from ...core.trace_set import TraceSet, Video
 from ...measures.paired import BETTER, FEWEST_VIDEOS, better_sense, compared
 from ...measures.tension_statistics import ACTIVE, DEPTH
-from ..figure import LIGHT, Theme, figure
+from ..figure import LIGHT, Theme, caption, figure, small_print
 
 BETTER_MAP = "BrBG"  # brown = worse, green-blue = better; told apart without red and green
 LONGEST_LINE = 138  # letters of small print
@@ -57,11 +57,11 @@ class Look:
 def page(height: float, title: str, traces: TraceSet, look: Look, calls: str, pairs: bool = True) -> Iterator:
     """A figure with its title, and in small print which videos and calls it shows; `pairs`: it compares them with baselines."""
     with figure(height, title, theme=look.theme) as drawing:
-        drawing.supxlabel(_small_print(traces, look, calls, pairs), x=0.01, ha="left", color=look.theme.muted, fontsize=8)
+        small_print(drawing, _described(traces, look, calls, pairs), look.theme)
         yield drawing
 
 
-def _small_print(traces: TraceSet, look: Look, calls: str, pairs: bool) -> str:
+def _described(traces: TraceSet, look: Look, calls: str, pairs: bool) -> str:
     first, count = traces.videos[0], len(traces.videos)
     videos = f"{count} video{'s' if count > 1 else ''}"
     against = "; each call against itself before the edits" if traces.own_baseline else "; against baseline runs"
@@ -130,7 +130,7 @@ def every(video: Video) -> np.ndarray:
 
 def heading(axes, text: str, look: Look, small: str = "") -> None:
     """The title of a panel, and under it a line in small print."""
-    axes.set_title(f"{text}\n{small}" if small else text, fontsize=8, color=look.theme.muted)
+    caption(axes, f"{text}\n{small}" if small else text, look.theme)
 
 
 def few_ticks(axes, x: int = 5, y: int = 5) -> None:
