@@ -24,8 +24,8 @@ from .key_texts import collect
 from .latent_optimisation import LatentOptimisation
 from .live import LivePreviews
 from .prefix import Prefixes
-from .progress import Schedule
 from .run_facts import run_facts
+from .sigma_schedule import SigmaSchedule
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
 TIME = 2  # axis of a video latent
@@ -42,7 +42,7 @@ def outer_sample(executor, *args, **kwargs):
     if not run.chain:
         return executor(*args, **kwargs)
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
-    schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
+    schedule = SigmaSchedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
     sampling = Sampling(run, adapter, schedule, video, sides(guider.conds))
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
@@ -80,7 +80,7 @@ class Sampling:
         given: the side of each conditioning by its id, as the guider was given them.
     """
 
-    def __init__(self, run: Run, adapter: Adapter, schedule: Schedule, video: tuple[int, ...], given: dict[object, str]):
+    def __init__(self, run: Run, adapter: Adapter, schedule: SigmaSchedule, video: tuple[int, ...], given: dict[object, str]):
         self.run, self.adapter, self.schedule, self.video = run, adapter, schedule, video
         self._given = given
         self.branches: dict[object, Branch] = {}

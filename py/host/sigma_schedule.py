@@ -14,7 +14,7 @@ BISECTIONS = 30
 DIGITS = 6  # sigmas come as float32: without rounding a step at exactly 50 % would miss a window that ends there
 
 
-class Schedule:
+class SigmaSchedule:
     """The sigmas of one run.
 
     Args:
@@ -43,7 +43,7 @@ class Schedule:
 
     def steps(self) -> tuple[Step, ...]:
         """All steps of the run."""
-        fresh = Schedule(self._sampling, self._sigmas)  # `at` remembers where it was asked last
+        fresh = SigmaSchedule(self._sampling, self._sigmas)  # `at` remembers where it was asked last
         return tuple(map(fresh.at, self._sigmas[:-1]))
 
     def _progress(self, sigma: float) -> float:

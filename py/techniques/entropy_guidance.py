@@ -6,7 +6,7 @@ Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), sectio
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -65,8 +65,11 @@ class EntropyGuidance(Intervention):
         block: i*, or None: the block of highest entropy over the first steps, which then only measure.
         rescale: share, 0 to 1, by which the result's standard deviation is brought back to that of c.
         rows: query rows a head from which entropy is measured.
+
+    `branch` is not a setting: it is the side whose patterns the rule replaces.
     """
 
+    branch: Branch = field(init=False)
     scale: float = 0.5
     rule: str = "A - I"
     block: int | None = None

@@ -29,7 +29,8 @@ class HeadsKept:
     blocks: frozenset[int]
     steps: frozenset[int] | None = None
 
-    def __contains__(self, call: Attention) -> bool:
+    def keeps(self, call: Attention) -> bool:
+        """Is this call among them?"""
         return call.site.block in self.blocks and (self.steps is None or call.forward.step.index in self.steps)
 
     def size(self, call: Attention, frames: int) -> str:
@@ -82,7 +83,7 @@ class FrameAttentionRecorder(Observer):
     def _measured(self, call: Attention, prefix: str) -> list[Note]:
         measured = self.estimator.measure(call)
         values = {"h_row": measured.h_row, "rho": measured.rho, "frames": measured.matrix.mean(1)}
-        if self.heads is not None and call in self.heads:
+        if self.heads is not None and self.heads.keeps(call):
             if self.heads not in call.forward.memory:
                 call.forward.memory[self.heads] = True
                 log.info("Trace Attention keeps matrices head by head: %s.", self.heads.size(call, call.forward.grid.frames))
