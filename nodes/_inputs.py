@@ -57,6 +57,24 @@ def blocks_input() -> io.Input:
     )
 
 
+def steps_input(tooltip: str, advanced: bool = True, placeholder: str = "all") -> io.Input:
+    """Step numbers as text."""
+    return io.String.Input("steps", default="", advanced=advanced, placeholder=placeholder, tooltip=tooltip)
+
+
+def temporal_compression_input(least: int, advanced: bool, what_for: str = "", after: str = "") -> io.Input:
+    """Video frames of a latent frame; `what_for` and `after` go into the tooltip."""
+    return io.Int.Input(
+        "temporal_compression",
+        default=4,
+        min=least,
+        max=64,
+        advanced=advanced,
+        tooltip=f"Video frames that the VAE makes of each latent frame but the first{what_for}: 4 for Wan, HunyuanVideo and "
+        f"CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.{after}",
+    )
+
+
 def branch_input(verb: str) -> io.Input:
     """Which side of classifier-free guidance is meant."""
     return io.Combo.Input(

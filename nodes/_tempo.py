@@ -45,15 +45,7 @@ def clip_inputs() -> list[io.Input]:
             tooltip="Video frames to draw, for the picture only: the schedule itself is made for whatever is sampled. Not used "
             "where samples is connected.",
         ),
-        io.Int.Input(
-            "temporal_compression",
-            default=4,
-            min=1,
-            max=64,
-            advanced=True,
-            tooltip="Video frames that the VAE makes of each latent frame but the first, for the picture only: 4 for Wan, "
-            "HunyuanVideo and CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.",
-        ),
+        shared.temporal_compression_input(1, advanced=True, what_for=", for the picture only"),
         Socket.Input("tempo", optional=True, tooltip="Another schedule, whose phrases come first. No phrase may be in both."),
         io.Latent.Input("samples", optional=True, tooltip="The latent to be sampled: the picture is drawn over its frames."),
     ]

@@ -33,14 +33,7 @@ class ChunkConsistencyNode(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="The whole decoded clip, at least 3 frames, none cut off."),
-                io.Int.Input(
-                    "temporal_compression",
-                    default=4,
-                    min=2,
-                    max=64,
-                    tooltip="Frames that the VAE makes of each latent frame but the first: 4 for Wan, HunyuanVideo, CogVideoX, 6 "
-                    "for Mochi, 8 for LTX-Video and Cosmos 1. Not used where samples is connected.",
-                ),
+                shared.temporal_compression_input(2, advanced=False, after=" Not used where samples is connected."),
                 io.Latent.Input(
                     "samples",
                     optional=True,

@@ -178,5 +178,5 @@ def _check_reads_text(model) -> None:
         raise TemporalAttentionError(
             "a model whose video attends to text",
             f"{adapter_of(model).family}, where nothing that this pack sees does",
-            "Use Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos or Kandinsky.",
+            "Use Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos, Kandinsky or MiniMax H3.",
         )
