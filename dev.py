@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from functools import partial
 
 if sys.version_info < (3, 10):  # noqa: UP036  (whoever starts this file chooses the Python)
     sys.exit(f"Expected Python 3.10 or newer, but got {sys.version.split()[0]}. Run dev.py with a newer one.")
@@ -22,44 +23,6 @@ The commands run in a real ComfyUI. By default one is made for this pack in your
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    top = argparse.ArgumentParser("dev.py", description="Chores of Temporal Attention.", epilog=EPILOG, formatter_class=layout)
-    commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def command(name: str, run, text: str) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, help=text, description=text)
-        added.set_defaults(run=run)
-        return added
-
-    command("demo", demo, "Run an example workflow from start to end; its results go to output/demo.")
-    command("test", test, "Run ruff and all tests; `-- ARGUMENTS` go to pytest, or to the part.").add_argument(
-        "part", nargs="?", choices=list(suite.PARTS), help="only this part"
-    )
-    command("serve", serve, "Start ComfyUI with this pack, to be opened in a browser.").add_argument(
-        "--port", type=int, default=0, help="default: any free one"
-    )
-    command("bench", bench, "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py.")
-    command("bench-bias", bench_bias, "Measure ways to add a band to attention; `-- ARGUMENTS` go to tools/bench_bias.py.")
-    command("bench-trace", bench_trace, "Measure the trace of a large model: its size, and the time of every picture of it.")
-    command("gradient-memory", gradient_memory, "Measure gradients to the latent; `-- ARGUMENTS` go to tools/gradient_memory.py.")
-    command("families", families, "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py.")
-    command("demo-quality", demo_quality, "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py.")
-    command("evidence", evidence, "Measure what the techniques do to the demo model; `-- NAMES` choose experiments.")
-    command("train-demo", train_demo, "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py.")
-    command("help-pages", help_pages, "Copy the help pages for all languages; `-- --pictures` draws their pictures anew.")
-    command("workflows", workflows, "Have the real frontend make the examples and blueprints; `-- NAMES` chooses.")
-    command("signatures", signatures, "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json.")
-    command("checklist", checklist, "Check thirty points of a first-class pack on the real host; `-- NUMBERS` chooses.")
-    command("setup", setup, "Only make the ComfyUI that the other commands need.")
-    command("where", where, "Say which ComfyUI and which Python are used.")
-    return top
-
-
-def demo(options: argparse.Namespace) -> int:
-    return run_tool("demo")
-
-
 def test(options: argparse.Namespace) -> int:
     found = host.ready()
     host.require(found, host.TO_TEST)
@@ -67,55 +30,8 @@ def test(options: argparse.Namespace) -> int:
 
 
 def serve(options: argparse.Namespace) -> int:
-    return run_tool("serve", str(options.port))
-
-
-def bench(options: argparse.Namespace) -> int:
-    return run_tool("bench", *options.more)
-
-
-def bench_bias(options: argparse.Namespace) -> int:
-    return run_tool("bench_bias", *options.more)
-
-
-def bench_trace(options: argparse.Namespace) -> int:
-    return run_tool("bench_trace", *options.more)
-
-
-def gradient_memory(options: argparse.Namespace) -> int:
-    return run_tool("gradient_memory", *options.more)
-
-
-def families(options: argparse.Namespace) -> int:
-    return run_tool("families", *options.more)
-
-
-def demo_quality(options: argparse.Namespace) -> int:
-    return run_tool("demo_quality", *options.more)
-
-
-def evidence(options: argparse.Namespace) -> int:
-    return run_tool("evidence", *options.more)
-
-
-def train_demo(options: argparse.Namespace) -> int:
-    return run_tool("train_demo", *options.more)
-
-
-def help_pages(options: argparse.Namespace) -> int:
-    return run_tool("help", *options.more)
-
-
-def workflows(options: argparse.Namespace) -> int:
-    return run_tool("workflows", *options.more)
-
-
-def signatures(options: argparse.Namespace) -> int:
-    return run_tool("signatures")
-
-
-def checklist(options: argparse.Namespace) -> int:
-    return run_tool("checklist", *options.more)
+    options.more = [str(options.port), *options.more]
+    return tool("serve", options)
 
 
 def setup(options: argparse.Namespace) -> int:
@@ -131,12 +47,45 @@ def where(options: argparse.Namespace) -> int:
     return 0
 
 
-def run_tool(name: str, *arguments: str) -> int:
-    """Runs tools/NAME.py with the host's Python."""
+def tool(name: str, options: argparse.Namespace) -> int:
+    """Runs tools/NAME.py with the host's Python and the arguments after --."""
     found = host.ready()
     host.require(found, host.TO_RUN)
-    command = child.leashed(found.python, "-m", f"tools.{name}", *arguments)
+    command = child.leashed(found.python, "-m", f"tools.{name}", *options.more)
     return child.foreground(command, os.environ | {"COMFYUI_PATH": str(found.comfyui)})
+
+
+COMMANDS = {  # name -> the file of tools that does it, or a function; and what it is for
+    "demo": ("demo", "Run an example workflow from start to end; its results go to output/demo."),
+    "test": (test, "Run ruff and all tests; `-- ARGUMENTS` go to pytest, or to the part."),
+    "serve": (serve, "Start ComfyUI with this pack, to be opened in a browser."),
+    "bench": ("bench", "Measure speed and memory; `-- ARGUMENTS` go to tools/bench.py."),
+    "bench-bias": ("bench_bias", "Measure ways to add a band to attention; `-- ARGUMENTS` go to tools/bench_bias.py."),
+    "bench-trace": ("bench_trace", "Measure the trace of a large model: its size, and the time of every picture of it."),
+    "gradient-memory": ("gradient_memory", "Measure gradients to the latent; `-- ARGUMENTS` go to tools/gradient_memory.py."),
+    "families": ("families", "Print what was checked on every model family; `-- ARGUMENTS` go to tools/families.py."),
+    "demo-quality": ("demo_quality", "Score the demo model on unseen prompts; `-- ARGUMENTS` go to tools/demo_quality.py."),
+    "evidence": ("evidence", "Measure what the techniques do to the demo model; `-- NAMES` choose experiments."),
+    "train-demo": ("train_demo", "Train the demo model; `-- ARGUMENTS` go to tools/train_demo.py."),
+    "help-pages": ("help", "Copy the help pages for all languages; `-- --pictures` draws their pictures anew."),
+    "workflows": ("workflows", "Have the real frontend make the examples and blueprints; `-- NAMES` chooses."),
+    "signatures": ("signatures", "Accept inputs and outputs of the nodes as they are: tests/host/node_signatures.json."),
+    "checklist": ("checklist", "Check thirty points of a first-class pack on the real host; `-- NUMBERS` chooses."),
+    "setup": (setup, "Only make the ComfyUI that the other commands need."),
+    "where": (where, "Say which ComfyUI and which Python are used."),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    layout = argparse.RawDescriptionHelpFormatter
+    top = argparse.ArgumentParser("dev.py", description="Chores of Temporal Attention.", epilog=EPILOG, formatter_class=layout)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for name, (run, text) in COMMANDS.items():
+        run = run if callable(run) else partial(tool, run)
+        commands.add_parser(name, help=text, description=text).set_defaults(run=run)
+    commands.choices["test"].add_argument("part", nargs="?", choices=list(suite.PARTS), help="only this part")
+    commands.choices["serve"].add_argument("--port", type=int, default=0, help="default: any free one")
+    return top
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.events import Branch
-from ..py.core.store import RUNS, Found
+from ..py.core.store import MOST_RUNS, RUNS, Found
 from ..py.core.trace import Trace as LoadedTrace
 from ..py.techniques.estimator import NAMES
 
@@ -20,6 +20,8 @@ Trace = io.Custom("TA_TRACE")
 Similarity = io.Custom("TA_FRAME_SIMILARITY")
 
 LOADABLE = "Trace Attention, Trace Video or Load Trace"  # whose traces may be runs from files
+
+FORGOTTEN = f"the run is older than the last {MOST_RUNS}: change the sampler's seed to run it again."
 
 LARGEST_NUMBER = 9999
 
@@ -56,6 +58,24 @@ def blocks_input() -> io.Input:
         advanced=True,
         placeholder="all",
         tooltip="Blocks of the network to act on, counted from 0, such as 0-9, 12, 20-29. Empty = all blocks.",
+    )
+
+
+def steps_input(tooltip: str, advanced: bool = True, placeholder: str = "all") -> io.Input:
+    """Step numbers as text."""
+    return io.String.Input("steps", default="", advanced=advanced, placeholder=placeholder, tooltip=tooltip)
+
+
+def temporal_compression_input(least: int, advanced: bool, what_for: str = "", after: str = "") -> io.Input:
+    """Video frames of a latent frame; `what_for` and `after` go into the tooltip."""
+    return io.Int.Input(
+        "temporal_compression",
+        default=4,
+        min=least,
+        max=64,
+        advanced=advanced,
+        tooltip=f"Video frames per latent frame after the first{what_for}: 4 for Wan, HunyuanVideo and "
+        f"CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.{after}",
     )
 
 
@@ -148,7 +168,7 @@ def traced_run(trace, samples: dict | None, node: str = "Trace Attention") -> Fo
             "a trace with a run in it",
             "one without any",
             f"Connect the MODEL of the same {node} node to the sampler, and the sampler's LATENT to samples. If both are already "
-            "connected, the run is older than the last 8: change the sampler's seed to run it again.",
+            f"connected, {FORGOTTEN}",
         )
     return found
 
@@ -160,8 +180,7 @@ def very_run(trace, samples: dict | None) -> LoadedTrace:
         raise TemporalAttentionError(
             "the latent of a traced run at samples",
             "one that no traced run returned",
-            "Connect the LATENT of the sampler itself, before any node that changes it. If it is, the run is older than the last "
-            "8: change the sampler's seed to run it again.",
+            f"Connect the LATENT of the sampler itself, before any node that changes it. If it is, {FORGOTTEN}",
         )
     return found.trace
 

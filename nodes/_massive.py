@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from ..py.core.profile import MassiveProfile
 from ..py.techniques.stas_presets import guessed_block, preset_of
+from . import _inputs as shared
 from ._files import SUFFIX, checked, folder, plain_name
 
 MassiveTrace = io.Custom("TA_MASSIVE_TRACE")
@@ -19,13 +20,10 @@ FOLDER = "massive_profiles"
 
 def steps_input() -> io.Input:
     """Step numbers as text."""
-    return io.String.Input(
-        "steps",
-        default="",
-        advanced=True,
+    return shared.steps_input(
+        "Sampling steps to average over, such as 0-3, 12. Empty = the step a tenth of the way into the run, as in the paper "
+        "(step 5 of 50): massive activations fade as the noise does.",
         placeholder="a tenth into the run",
-        tooltip="Sampling steps to average over, such as 0-3, 12. Empty = the step a tenth of the way into the run, as in the "
-        "paper (step 5 of 50): massive activations fade as the noise does.",
     )
 
 

@@ -12,7 +12,8 @@ from ..py.core.store import RUNS
 from ..py.core.trace import Trace
 from ..py.host.attach import attach
 from ..py.host.denoise_once import denoise_once
-from ..py.host.noise_gradient import NoiseGradients, prepared
+from ..py.host.latents import prepared
+from ..py.host.noise_gradient import NoiseGradients
 from ..py.techniques.frame_attention_match import AttentionDistance, FrameAttentionTap
 from ..py.techniques.noise_nursing import NoiseNursing
 

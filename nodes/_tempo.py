@@ -10,6 +10,7 @@ from ..py.core.curves import Clip
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.store import Found
 from ..py.core.tempo import Tempo
+from ..py.host.latents import video_of
 from ..py.techniques.word_record import WordRecorder
 from ..py.views.tempo_chart import tempo_chart
 from . import _inputs as shared
@@ -44,15 +45,7 @@ def clip_inputs() -> list[io.Input]:
             tooltip="Video frames to draw, for the picture only: the schedule itself adapts to whatever is sampled. Ignored if "
             "samples is connected.",
         ),
-        io.Int.Input(
-            "temporal_compression",
-            default=4,
-            min=1,
-            max=64,
-            advanced=True,
-            tooltip="Video frames per latent frame after the first, for the picture only: 4 for Wan, HunyuanVideo and "
-            "CogVideoX, 6 for Mochi, 8 for LTX-Video and Cosmos 1.",
-        ),
+        shared.temporal_compression_input(1, advanced=True, what_for=", for the picture only"),
         Socket.Input(
             "tempo", optional=True, tooltip="Another schedule to add to; its phrases come first. No phrase may appear in both."
         ),
@@ -87,11 +80,10 @@ def optimised_run(trace, samples: dict) -> Found:
 
 
 def drawn_clip(frames: int, compression: int, samples: dict | None) -> Clip:
-    """The frames to draw; of a nested latent (video and audio) the first part is the video."""
+    """The frames to draw."""
     if samples is None:
         return Clip(1 + -(-(frames - 1) // compression), compression)
-    latent = samples["samples"]
-    video = latent.unbind()[0] if latent.is_nested else latent
+    video = video_of(samples["samples"])
     if video.ndim != 5:
         raise TemporalAttentionError(
             "the latent of a video, [batch, channels, frames, height, width]",

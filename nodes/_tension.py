@@ -17,6 +17,11 @@ TraceSet = io.Custom("TA_TRACE_SET")
 
 def trace_or_set_inputs() -> list[io.Input]:
     """A set, or a treated trace and maybe its baseline, each with the latent that says which run is meant."""
+    return [*treated_inputs(), *baseline_inputs()]
+
+
+def treated_inputs() -> list[io.Input]:
+    """A set, or a treated trace with its latent."""
     return [
         io.MultiType.Input(
             "trace",
@@ -28,7 +33,6 @@ def trace_or_set_inputs() -> list[io.Input]:
             optional=True,
             tooltip="The latent that the traced sampler returned. Not needed for a trace from Load Trace or Trace Set.",
         ),
-        *baseline_inputs(),
     ]
 
 
@@ -49,22 +53,31 @@ def baseline_inputs() -> list[io.Input]:
 
 def look_inputs() -> list[io.Input]:
     """How a figure looks, and which calls it counts as active and deep."""
-    theme = io.Combo.Input("theme", options=list(THEMES), default="light", advanced=True, tooltip="Light or dark background.")
-    return [*which_calls_inputs(), theme]
+    return [*which_calls_inputs(), theme_input()]
+
+
+def theme_input() -> io.Input:
+    """The colours of a figure."""
+    return io.Combo.Input("theme", options=list(THEMES), default="light", advanced=True, tooltip="Light or dark background.")
+
+
+def active_threshold_input() -> io.Input:
+    """From which effect on a call counts as active."""
+    return io.Float.Input(
+        "active_threshold",
+        default=ACTIVE,
+        min=0.0,
+        max=1.0,
+        step=0.001,
+        advanced=True,
+        tooltip="A call counts as active where |gamma - 1| is above this (the paper: 0.03; it suggests 0.036).",
+    )
 
 
 def which_calls_inputs() -> list[io.Input]:
     """Which calls count as active and as deep, and which branch they belong to."""
     return [
-        io.Float.Input(
-            "active_threshold",
-            default=ACTIVE,
-            min=0.0,
-            max=1.0,
-            step=0.001,
-            advanced=True,
-            tooltip="A call counts as active where |gamma - 1| is above this (the paper: 0.03; it suggests 0.036).",
-        ),
+        active_threshold_input(),
         io.Float.Input(
             "deep",
             default=DEPTH,

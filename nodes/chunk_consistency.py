@@ -5,9 +5,10 @@ from __future__ import annotations
 from comfy.model_management import get_torch_device
 from comfy_api.latest import io, ui
 
+from ..py.host.latents import video_of
 from ..py.host.vision import embed
 from ..py.host.watch import Watch
-from ..py.measures.chunks import chunk_consistency, temporal_compression
+from ..py.measures import chunks
 from ..py.measures.frames import checked
 from ..py.measures.similarity import consecutive_cosine, consecutive_ssim
 from ..py.views.consistency_chart import consistency_chart
@@ -32,14 +33,7 @@ class ChunkConsistencyNode(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 io.Image.Input("images", tooltip="The whole decoded clip, uncut, at least 3 frames."),
-                io.Int.Input(
-                    "temporal_compression",
-                    default=4,
-                    min=2,
-                    max=64,
-                    tooltip="Video frames per latent frame after the first: 4 for Wan, HunyuanVideo, CogVideoX, 6 for Mochi, 8 "
-                    "for LTX-Video and Cosmos 1. Ignored if samples is connected.",
-                ),
+                shared.temporal_compression_input(2, advanced=False, after=" Ignored if samples is connected."),
                 io.Latent.Input(
                     "samples",
                     optional=True,
@@ -62,16 +56,12 @@ class ChunkConsistencyNode(io.ComfyNode):
     def execute(cls, images, temporal_compression, samples=None, clip_vision=None) -> io.NodeOutput:
         """Measures, reports and draws."""
         frames = checked(images, "images")
-        compression = temporal_compression if samples is None else _compression(len(frames), samples["samples"])
+        if samples is not None:
+            temporal_compression = chunks.temporal_compression(len(frames), video_of(samples["samples"]))
         by, similarity = _similarity(frames, clip_vision)
-        found = chunk_consistency(similarity, compression)
+        found = chunks.chunk_consistency(similarity, temporal_compression)
         image = consistency_chart(found, by)
         return io.NodeOutput(consistency_report(found, by), image, ui=ui.PreviewImage(image, cls=cls))
-
-
-def _compression(frames: int, latent) -> int:
-    """Of a nested latent (video and audio) the first part is the video."""
-    return temporal_compression(frames, latent.unbind()[0] if latent.is_nested else latent)
 
 
 def _similarity(frames, clip_vision):

@@ -28,13 +28,7 @@ class EntropyProfileNode(io.ComfyNode):
             is_output_node=True,
             inputs=[
                 *shared.trace_inputs(),
-                io.String.Input(
-                    "steps",
-                    default="",
-                    advanced=True,
-                    placeholder="all",
-                    tooltip="Sampling steps to average over, such as 0-3, 12. Empty = all that were recorded.",
-                ),
+                shared.steps_input("Sampling steps to average over, such as 0-3, 12. Empty = all that were recorded."),
                 shared.branch_input("Average over"),
             ],
             outputs=[

@@ -36,12 +36,7 @@ class FrameAttentionNode(io.ComfyNode):
                     placeholder="all",
                     tooltip="Blocks to draw, such as 0-3, 12. Empty = spread over all blocks, at most 12.",
                 ),
-                io.String.Input(
-                    "steps",
-                    default="",
-                    placeholder="all",
-                    tooltip="Steps to draw, such as 0-3, 12. Empty = spread over all steps, at most 8.",
-                ),
+                shared.steps_input("Steps to draw, such as 0-3, 12. Empty = spread over all steps, at most 8.", advanced=False),
                 io.Combo.Input(
                     "when",
                     options=list(WHEN),

@@ -9,7 +9,7 @@ from ..py.core.profile_file import load
 from ..py.views.massive import massive_report
 from . import _inputs as shared
 from . import _massive as massive
-from ._files import unknown
+from ._files import known_names, unknown
 
 
 class LoadMassiveProfileNode(io.ComfyNode):
@@ -47,7 +47,7 @@ class LoadMassiveProfileNode(io.ComfyNode):
         """Reads the profile."""
         path = massive.profile_path(name)
         if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in path.parent.glob(f"*{massive.SUFFIX}"))) or "none yet"
+            known = ", ".join(known_names(path.parent)) or "none yet"
             raise TemporalAttentionError(
                 f"the name of a profile in {path.parent} ({known})", repr(name), "Save one first, or choose one of these."
             )

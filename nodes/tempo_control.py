@@ -180,5 +180,5 @@ def _check_reads_text(model) -> None:
         raise TemporalAttentionError(
             "a model whose video attends to text",
             f"{adapter_of(model).family}, where this pack finds no attention to text",
-            "Use Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos or Kandinsky.",
+            "Use Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos, Kandinsky or MiniMax H3.",
         )

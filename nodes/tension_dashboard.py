@@ -17,7 +17,6 @@ class TensionDashboardNode(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Inputs, outputs and texts of the node."""
-        trace, samples, *_ = tension.trace_or_set_inputs()
         return io.Schema(
             node_id="TA_TensionDashboard",
             display_name="Tension Dashboard",
@@ -27,12 +26,9 @@ class TensionDashboardNode(io.ComfyNode):
             search_aliases=["layer step heatmap", "STH overview", "gamma map", "spectral tension", "figure D"],
             is_output_node=True,
             inputs=[
-                trace,
-                samples,
+                *tension.treated_inputs(),
                 shared.branch_input("Draw"),
-                io.Combo.Input(
-                    "theme", options=list(THEMES), default="light", advanced=True, tooltip="Light or dark background."
-                ),
+                tension.theme_input(),
             ],
             outputs=[io.Image.Output(display_name="image", tooltip="The six heatmaps, 1024 pixels wide.")],
         )

@@ -6,6 +6,7 @@ from comfy_api.latest import io
 
 from ..py.views.report import trace_report
 from . import _inputs as shared
+from ._tension import active_threshold_input
 
 
 class TraceInfoNode(io.ComfyNode):
@@ -23,15 +24,7 @@ class TraceInfoNode(io.ComfyNode):
             search_aliases=["attention report", "spectral tension", "why no effect"],
             inputs=[
                 *shared.trace_inputs(),
-                io.Float.Input(
-                    "active_threshold",
-                    default=0.03,
-                    min=0.0,
-                    max=1.0,
-                    step=0.001,
-                    advanced=True,
-                    tooltip="A call counts as active where |gamma - 1| is above this (the paper: 0.03).",
-                ),
+                active_threshold_input(),
             ],
             outputs=[io.String.Output(display_name="report", tooltip="Plain text, one fact per line.")],
         )

@@ -1,7 +1,7 @@
 // Draws key prompts: what each latent frame reads, and where each prompt is placed.
 import { grid } from './axis.js'
 import { html, svg } from './dom.js'
-import { pixelOfLatent } from './key_places.js'
+import { latentOfPixel, pixelOfLatent } from './key_places.js'
 import { writtenPlace } from './key_prompts_text.js'
 
 export const LANE = 30 // the height above the prompts in which their places are
@@ -15,11 +15,8 @@ export const keyX = (span, latent) => span.x(pixelOfLatent(latent, span.clip) + 
 
 /** The place in latent frames at a pixel. */
 export function latentAt(span, x) {
-  const { clip } = span
-  const middle = (clip.compression + 1) / 2
-  const pixel = span.frame(x) - 0.5
-  const latent = pixel < middle ? pixel / middle : 1 + (pixel - middle) / clip.compression
-  return Math.min(clip.latentFrames - 1, Math.max(0, latent))
+  const latent = latentOfPixel(span.frame(x) - 0.5, span.clip)
+  return Math.min(span.clip.latentFrames - 1, Math.max(0, latent))
 }
 
 /** The prompt that most of a pixel's latent frame is. */

@@ -40,7 +40,7 @@ export function writtenPhrase(phrase) {
   return bare.test(phrase) ? phrase : `"${phrase.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
 }
 
-/** The one text of a line that Python's format_schedule writes too. */
+/** The one text of a line that tests/schedule_vectors.json holds it to. */
 export function writtenLine({ phrase, interpolation, points }) {
   const option = interpolation ? ` [${interpolation}]` : ''
   const listed = points.map(({ place, unit, value }) => `${number(place)}${unit}=${number(value)}`).join(', ')

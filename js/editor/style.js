@@ -53,9 +53,6 @@ text.end { text-anchor: end; }
 .curve { fill: none; stroke: var(--accent); stroke-width: 2; stroke-linejoin: round; }
 .point { fill: var(--ground); stroke: var(--accent); stroke-width: 2; pointer-events: none; }
 .point.chosen { fill: var(--accent); stroke: var(--ink); }
-.handle { fill: transparent; }
-.editable .handle { cursor: grab; }
-.editable .handle:active { cursor: grabbing; }
 .segment.even { fill: #2683dc; fill-opacity: 0.34; }
 .segment.odd { fill: #d98a1f; fill-opacity: 0.34; }
 .frame { fill: none; stroke: var(--ink); stroke-width: 1.5; }

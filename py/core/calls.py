@@ -66,8 +66,8 @@ def calls_of(records: list[Record]) -> Calls:
         np.array([r.step.index for r in records], int),
         _measured(records, after=False),
         _measured(records, after=True),
-        np.array([_mean(r, "gamma", "gain") for r in records], float),
-        np.array([_mean(r, "tau_eff") for r in records], float),
+        np.array([r.mean("gamma", "gain") for r in records], float),
+        np.array([r.mean("tau_eff") for r in records], float),
     )
 
 
@@ -80,12 +80,8 @@ def _keys(records: list[Record]):
         seen[key] += 1
 
 
-def _mean(record: Record, *names: str) -> float:
-    return next((float(record.values[name].mean()) for name in names if name in record.values), np.nan)
-
-
 def _measured(records: list[Record], after: bool) -> Measured:
-    parts = [[_value(r, name, after) for name in ("h_row", "spectrum", "frames")] for r in records]
+    parts = [[r.value(name, after) for name in ("h_row", "spectrum", "frames")] for r in records]
     groups: dict[tuple, list[int]] = {}
     for i, arrays in enumerate(parts):
         groups.setdefault(tuple(a.shape for a in arrays), []).append(i)
@@ -110,7 +106,3 @@ def _numbers(h_row: np.ndarray, spectrum: np.ndarray, a: np.ndarray) -> tuple[di
     columns = (mean, np.abs(mean), h_row.mean(-1), h_vn.mean(-1), stays, 1 - stays, transport.effective_rank(a))
     columns += (transport.gini(a), spectrum.max(-1).mean(-1), tension.std(-1), transport.future_past_balance(a))
     return dict(zip(NAMES, columns, strict=True)), np.sort(spectrum, axis=-1)[..., ::-1].mean(1)
-
-
-def _value(record: Record, name: str, after: bool) -> np.ndarray:
-    return record.values.get(f"after.{name}", record.values[name]) if after else record.values[name]

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..maths.onsets import RATE, onset_mask, to_unit_range
+from .checks import one_of
 from .errors import TemporalAttentionError
 from .store import fingerprint
 
@@ -89,10 +90,7 @@ class Keyframes(Curve):
     fps: float = 16.0
 
     def __post_init__(self):
-        if self.interpolation not in INTERPOLATIONS:
-            raise TemporalAttentionError(
-                f"an interpolation out of {INTERPOLATIONS}", repr(self.interpolation), "Choose one of them."
-            )
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
         if not 0 < self.fps < math.inf:
             raise TemporalAttentionError("a frame rate above 0", f"{self.fps:g}", "Set fps to that of the video.")
 

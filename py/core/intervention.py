@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -177,10 +176,3 @@ class Prompting(Intervention):
     def mix(self, first: Tensor, second: Tensor, share: float) -> Tensor:
         """(1 - share) of one text [T, C] and share of another."""
         raise NotImplementedError(f"{type(self).__name__} must say how two texts are mixed")
-
-
-def finite(name: str, value: float) -> float:
-    """The value, or TemporalAttentionError where it is not a finite number."""
-    if not math.isfinite(value):
-        raise TemporalAttentionError(f"a finite number for {name}", str(value), f"Set {name} to a number such as 0.2.")
-    return value

@@ -64,11 +64,6 @@ def parse_schedule(text: str) -> Schedule:
     return Schedule(tuple(lines.values()))
 
 
-def format_schedule(schedule: Schedule) -> str:
-    """The canonical text: parse_schedule gives the same schedule back."""
-    return "\n".join(_written(line) for line in schedule.lines)
-
-
 class _Reader:
     """One line of text and how far it was read."""
 
@@ -173,12 +168,3 @@ def _number(reader: _Reader, expected: str) -> float:
     if not found:
         reader.fail(expected)
     return float(found[0])
-
-
-def _written(line: Line) -> str:
-    plain = BARE.fullmatch(line.phrase)
-    escaped = line.phrase.replace("\\", "\\\\").replace('"', '\\"')
-    words = line.phrase if plain else f'"{escaped}"'
-    option = f" [{line.interpolation}]" if line.interpolation else ""
-    points = f": {', '.join(map(str, line.points))}" if line.points else ""
-    return f"{words}{option}{points}"

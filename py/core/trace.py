@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,14 @@ class Record:
     sample: int
     frames: tuple[int, ...] | None
     values: Mapping[str, np.ndarray]
+
+    def value(self, name: str, after: bool) -> np.ndarray:
+        """What was measured as the model made it or, if an edit changed that, `after` all edits."""
+        return self.values.get(f"after.{name}", self.values[name]) if after else self.values[name]
+
+    def mean(self, *names: str) -> float:
+        """The mean of the first of these values that there is; NaN where there is none."""
+        return next((float(self.values[name].mean()) for name in names if name in self.values), math.nan)
 
 
 @dataclass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import torch
 
 from ..core.errors import TemporalAttentionError
+from .latents import as_returned, is_empty, prepared
 
 
 def denoise_once(model, latent: dict, positive: list, percent: float, seed: int) -> dict:
@@ -22,8 +22,8 @@ def denoise_once(model, latent: dict, positive: list, percent: float, seed: int)
 
     Raises TemporalAttentionError for an empty latent.
     """
-    samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"])
-    if not any(part.any() for part in (samples.unbind() if samples.is_nested else (samples,))):
+    samples = prepared(model, latent)["samples"]
+    if is_empty(samples):
         raise TemporalAttentionError(
             "the latent of a video", "an empty latent", "Encode a video (VAE Encode), or connect the latent of a sampler."
         )
@@ -37,8 +37,7 @@ def denoise_once(model, latent: dict, positive: list, percent: float, seed: int)
         disable_pbar=True,
         seed=seed,
     )
-    denoised = denoised.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
-    return {**latent, "samples": denoised}
+    return {**latent, "samples": as_returned(denoised)}
 
 
 def sigma_at(model, percent: float) -> float:

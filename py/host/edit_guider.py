@@ -34,6 +34,8 @@ class EditGuider(comfy.samplers.CFGGuider):
     def __init__(self, model_patcher, measures: Intervention | None, keep: Tensor | None):
         super().__init__(model_patcher)
         self.measures, self.keep = measures, keep
+        self._started = False
+        self._changing: Tensor | None = None  # `keep` at the size of this run's latent
 
     def set_prompts(self, source: list, target: list, negative: list, cfg: float) -> None:
         """The conditionings. Raises TemporalAttentionError where source and target cannot be sampled as one."""

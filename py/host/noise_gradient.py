@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import comfy.sample
 import comfy.samplers
 import torch
 from torch import Tensor
@@ -50,12 +49,6 @@ class NoiseGradients:
         except _Found as found:
             return found.gradient.to(noise) * self._share
         raise TemporalAttentionError("a run that calls the model", "one that does not", "Remove nodes that skip steps.")
-
-
-def prepared(model, latent: dict) -> dict:
-    """The LATENT as a sampler node makes it ready: an empty one gets the model's channels and size."""
-    sizes = latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal")
-    return {**latent, "samples": comfy.sample.fix_empty_latent_channels(model, latent["samples"], *sizes)}
 
 
 class _Found(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 from ..core.run import Run
+from .sampler_state import function_of
 
 LONGEST = 500  # characters of one technique's settings
 
@@ -12,9 +13,8 @@ LONGEST = 500  # characters of one technique's settings
 def run_facts(guider, run: Run, args: tuple, kwargs: dict) -> dict[str, object]:
     """Facts of the run that the host's OUTER_SAMPLE is called for with these arguments."""
     given = inspect.signature(guider.outer_sample).bind(*args, **kwargs).arguments
-    sampler = given["sampler"]
     return {
-        "sampler": getattr(getattr(sampler, "sampler_function", sampler), "__name__", type(sampler).__name__),
+        "sampler": function_of(given["sampler"]),
         "seed": given.get("seed"),
         "cfg": getattr(guider, "cfg", None),
         "steps": len(given["sigmas"]) - 1,

@@ -27,8 +27,8 @@ from .key_texts import collect
 from .latent_optimisation import LatentOptimisation
 from .live import LivePreviews
 from .prefix import Prefixes
-from .progress import Schedule
 from .run_facts import run_facts
+from .sigma_schedule import SigmaSchedule
 from .uncompiled import uncompiled
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
@@ -46,7 +46,7 @@ def outer_sample(executor, *args, **kwargs):
     if not run.chain:
         return executor(*args, **kwargs)
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
-    schedule = Schedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
+    schedule = SigmaSchedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
     sampling = Sampling(run, adapter, schedule, video, sides(guider.conds), TORCH_COMPILE_KWARGS in options)
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
@@ -86,7 +86,13 @@ class Sampling:
     """
 
     def __init__(
-        self, run: Run, adapter: Adapter, schedule: Schedule, video: tuple[int, ...], given: dict[object, str], compiled: bool
+        self,
+        run: Run,
+        adapter: Adapter,
+        schedule: SigmaSchedule,
+        video: tuple[int, ...],
+        given: dict[object, str],
+        compiled: bool,
     ):
         self.compiled = compiled
         self.run, self.adapter, self.schedule, self.video = run, adapter, schedule, video

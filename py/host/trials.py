@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import comfy.model_management
 import comfy.sample
 import comfy.samplers
-import torch
 from comfy.utils import ProgressBar
 from torch import Tensor
+
+from . import latents
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,14 @@ class Trials:
 
     def __init__(self, model, prompts: Prompts, latent: dict, seed: int, steps: Steps, percent: float, whole: bool):
         self.prompts, self.seed, self.mask = prompts, seed, latent.get("noise_mask")
-        ratios = (latent.get("downscale_ratio_spacial"), latent.get("downscale_ratio_temporal"))
-        self.latent = comfy.sample.fix_empty_latent_channels(model, latent["samples"], *ratios)
+        self.latent = latents.prepared(model, latent)["samples"]
         self.noise = comfy.sample.prepare_noise(self.latent, seed, latent.get("batch_index"))
         self.sampler = comfy.samplers.sampler_object(steps.sampler)
         options = {"scheduler": steps.scheduler, "sampler": steps.sampler, "model_options": model.model_options}
         self.sigmas = comfy.samplers.KSampler(model, steps.count, model.load_device, **options).sigmas
         wanted = model.get_model_object("model_sampling").percent_to_sigma(percent)
         self.step = int((self.sigmas[:-1] - wanted).abs().argmin())
-        first = self.step if _holds_video(self.latent) and self.mask is None else 0
+        first = 0 if latents.is_empty(self.latent) or self.mask is not None else self.step
         self.sigmas = self.sigmas[first:]
         self._one = OneStep(self.sampler, self.step - first)
         self._each, self._before = (len(self.sigmas) - 1, 0) if whole else (1, self._one.step)
@@ -90,8 +90,7 @@ class Trials:
         latent = guider.sample(
             self.noise, self.latent, sampler, self.sigmas, self.mask, self._advance, disable_pbar=True, seed=self.seed
         )
-        video = latent.unbind()[0] if latent.is_nested else latent  # its audio is the second
-        return video.to(comfy.model_management.intermediate_device(), comfy.model_management.intermediate_dtype())
+        return latents.as_returned(latents.video_of(latent))
 
     def _advance(self, *_) -> None:
         """After every step: here a long sweep can be interrupted."""
@@ -121,8 +120,3 @@ class OneStep:
         denoised = model(self.x, sigma * x.new_ones(len(x)), **extra_args)
         callback({"i": self.step, "x": self.x, "sigma": sigma, "sigma_hat": sigma, "denoised": denoised})
         return denoised
-
-
-def _holds_video(latent: Tensor) -> bool:
-    parts = latent.unbind() if latent.is_nested else (latent,)
-    return any(torch.count_nonzero(part) for part in parts)

@@ -32,11 +32,11 @@ def centred(matrix: Array) -> Array:
     return matrix - matrix.mean(-1, keepdims=True)
 
 
-def factors(matrix: Array, tolerance: float = TOLERANCE) -> tuple[Array, Array]:
-    """a, b [F, r], r >= 1, with |a b^T - matrix| <= tolerance everywhere: the singular vectors above the tolerance.
+def factors(matrix: Array) -> tuple[Array, Array]:
+    """a, b [F, r], r >= 1, with |a b^T - matrix| <= TOLERANCE everywhere: the singular vectors above it.
 
     A wide band needs few columns whatever F is: 6 or 7 for a sigma of half the frames.
     """
     u, s, vh = np.linalg.svd(matrix)
-    rank = max(1, int((s > tolerance).sum()))
+    rank = max(1, int((s > TOLERANCE).sum()))
     return u[:, :rank] * np.sqrt(s[:rank]), vh[:rank].T * np.sqrt(s[:rank])

@@ -5,6 +5,8 @@ Temporal State Transport in Video Generation (Tang et al.), appendix C, F and L.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy.special import entr
 
@@ -37,4 +39,4 @@ def future_past_balance(a: np.ndarray) -> np.ndarray:
 
 def spectral_entropy(spectrum: np.ndarray) -> np.ndarray:
     """[..., F] eigenvalues that sum to 1 -> [...] -sum lambda log lambda over log F (Eq. 2)."""
-    return entr(spectrum).sum(-1) / np.log(spectrum.shape[-1])
+    return entr(spectrum).sum(-1) / math.log(spectrum.shape[-1])

@@ -29,6 +29,11 @@ BETTER = {
 """+1 where the paper calls a rise an improvement, -1 where a fall. For `balance` it names none: + is towards later frames."""
 
 
+def better_sense(name: str) -> str:
+    """Which values of a metric are better: "higher" or "lower" ones."""
+    return "higher" if BETTER[name] > 0 else "lower"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Paired differences of videos, positive = improved: how many improved, of those that changed; size; two-sided p-values.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.trace_set import TraceSet, Video
-from .paired import Comparison, compared, dose_response, improvement, reduction
+from .paired import Comparison, better_sense, compared, dose_response, improvement, reduction
 
 ACTIVE, DEPTH = 0.03, 0.5
 DEEP_METRICS = (
@@ -26,7 +26,6 @@ DEEP_METRICS = (
     ("K", "head spread"),
     ("L", "balance"),
 )
-SENSE = {"|T|": "lower", "cross-frame mass": "lower", "leading share": "lower", "head spread": "lower"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def statistics(traces: TraceSet, threshold: float = ACTIVE, depth: float = DEPTH
         depth: metrics of figures C, F, K and L are means over the blocks from this depth on.
     """
     deep = [
-        Row(figure, name, SENSE.get(name, "higher"), _over(traces, lambda v, name=name: improvement(v, name)[v.deep(depth)]))
+        Row(figure, name, better_sense(name), _over(traces, lambda v, name=name: improvement(v, name)[v.deep(depth)]))
         for figure, name in DEEP_METRICS
     ]
     rows = (

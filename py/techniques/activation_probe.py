@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.errors import TemporalAttentionError
+from ..core.checks import finite, one_of
 from ..core.events import Block
-from ..core.intervention import Intervention, finite
+from ..core.intervention import Intervention
 from ..maths.steering import replaced, selected, toward_peak
 from ..maths.token_regions import ALL_TOKENS, FIRST_FRAME
 from .block_settings import check_channels
@@ -41,9 +41,8 @@ class ActivationProbe(Intervention):
     def __post_init__(self):
         check_channels(self.channels)
         finite("factor", self.factor)
-        for name, allowed in (("action", ACTIONS), ("scope", tuple(SCOPES))):
-            if getattr(self, name) not in allowed:
-                raise TemporalAttentionError(f"a {name} out of {allowed}", repr(getattr(self, name)), "Choose one of them.")
+        one_of("action", self.action, ACTIONS)
+        one_of("scope", self.scope, SCOPES)
 
     @classmethod
     def neutral(cls) -> ActivationProbe:

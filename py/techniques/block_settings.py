@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.checks import within
 from ..core.errors import TemporalAttentionError
 from ..maths.token_regions import MOST_PERCENT
 
@@ -14,7 +15,4 @@ def check_channels(channels: tuple[int, ...]) -> None:
 
 def check_percent(percent: float) -> None:
     """Raises TemporalAttentionError where the size of a boundary is not between 0 and 50 % of a frame."""
-    if not 0 <= percent <= MOST_PERCENT:
-        raise TemporalAttentionError(
-            f"a boundary percent from 0 to {MOST_PERCENT:g}", f"{percent:g}", "8 and 12 are the paper's values."
-        )
+    within("the boundary percent", percent, 0, MOST_PERCENT, "8 and 12 are the paper's values.")

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..core.attention import Attention
 from ..core.ballot import Ballot
-from ..core.errors import TemporalAttentionError
+from ..core.checks import sampled_rows, within
 from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention, Where
@@ -42,9 +42,8 @@ class EntropyEdit(Intervention):
     rows: int = 64
 
     def __post_init__(self):
-        if not 0.0 <= self.share <= 1.0:
-            raise TemporalAttentionError("a share of blocks from 0 to 1", f"{self.share:g}", "0.5 is the paper's.")
-        PatternEntropy(self.rows)  # refuses rows that cannot be
+        within("share", self.share, 0, 1, "0.5 is the paper's.")
+        sampled_rows(self.rows)
 
     @classmethod
     def neutral(cls) -> EntropyEdit:

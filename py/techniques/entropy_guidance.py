@@ -6,17 +6,18 @@ Understanding Attention Mechanism in Video Diffusion Models (Liu et al.), sectio
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..core.attention import Attention
 from ..core.ballot import LOW, STEPS_AT_MOST, Ballot, elected, measured_steps
+from ..core.checks import finite, one_of, sampled_rows, within
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
-from ..core.intervention import Intervention, finite
+from ..core.intervention import Intervention
 from .pattern import PatternEntropy
 from .perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 
@@ -65,8 +66,11 @@ class EntropyGuidance(Intervention):
         block: i*, or None: the block of highest entropy over the first steps, which then only measure.
         rescale: share, 0 to 1, by which the result's standard deviation is brought back to that of c.
         rows: query rows a head from which entropy is measured.
+
+    `branch` is not a setting: it is the side whose patterns the rule replaces.
     """
 
+    branch: Branch = field(init=False)
     scale: float = 0.5
     rule: str = "A - I"
     block: int | None = None
@@ -75,12 +79,10 @@ class EntropyGuidance(Intervention):
 
     def __post_init__(self):
         finite("scale", self.scale)
-        if self.rule not in RULES:
-            raise TemporalAttentionError(f"a rule out of {tuple(RULES)}", repr(self.rule), "Choose one of them.")
-        if not 0.0 <= self.rescale <= 1.0:
-            raise TemporalAttentionError("a rescale from 0 to 1", f"{self.rescale:g}", "0 leaves the result as it is.")
+        one_of("rule", self.rule, RULES)
+        within("rescale", self.rescale, 0, 1, "0 leaves the result as it is.")
+        sampled_rows(self.rows)
         object.__setattr__(self, "branch", RULES[self.rule].side)
-        PatternEntropy(self.rows)  # refuses rows that cannot be
 
     @classmethod
     def neutral(cls) -> EntropyGuidance:

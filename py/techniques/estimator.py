@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.attention import Attention
-from ..core.errors import TemporalAttentionError
+from ..core.checks import one_of, sampled_rows
 from ..core.low_rank import with_biases
 from ..maths import frame_attention
 from ..maths.frame_attention import FrameAttention
@@ -21,10 +21,8 @@ class Estimator:
     rows: int = 4
 
     def __post_init__(self):
-        if self.name not in NAMES:
-            raise TemporalAttentionError(f"an estimator out of {', '.join(NAMES)}", repr(self.name), "Choose one of them.")
-        if self.rows < 1:
-            raise TemporalAttentionError("at least 1 sampled row", str(self.rows), "Raise the number of rows.")
+        one_of("estimator", self.name, NAMES)
+        sampled_rows(self.rows)
 
     def measure(self, call: Attention) -> FrameAttention:
         """The frame attention of the call's video queries and keys with all low-rank biases, all heads, in float32."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..core.errors import TemporalAttentionError
-from ..core.intervention import finite
+from ..core.checks import at_least, finite
 from ..core.noise import NoiseDistribution, NursingIteration
 from ..maths.frame_covariance import correlated, covariance, divergence, least_beta
 
@@ -46,8 +45,8 @@ class NoiseNursing:
 
     def __post_init__(self):
         for name in ("iterations", "lr", "kl_weight"):
-            if finite(name, getattr(self, name)) < 0:
-                raise TemporalAttentionError(f"{name} of 0 or more", str(getattr(self, name)), "0 switches it off.")
+            finite(name, getattr(self, name))
+            at_least(name, getattr(self, name), 0, "0 switches it off.")
 
     def acts(self) -> bool:
         """False where the noise stays as it is."""

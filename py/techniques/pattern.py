@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention
-from ..core.errors import TemporalAttentionError
+from ..core.checks import sampled_rows
 from ..core.low_rank import with_biases
 from ..maths.frame_attention import rotating_offset
 from ..maths.masks import additive
@@ -33,8 +33,7 @@ class PatternEntropy:
     rows: int = 64
 
     def __post_init__(self):
-        if self.rows < 1:
-            raise TemporalAttentionError("at least 1 sampled row", str(self.rows), "Raise the number of rows.")
+        sampled_rows(self.rows)
 
     def measure(self, call: Attention) -> Tensor:
         """[B, H] in float32, measured once however often it is asked for."""

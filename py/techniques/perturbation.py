@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention
+from ..core.checks import within
 from ..core.errors import TemporalAttentionError
 from ..core.intervention import Intervention
 from .pattern import SQUARE, identity, uniform
@@ -35,9 +36,7 @@ class AttentionPerturbation(Intervention):
 
     def __post_init__(self):
         for name in ("alpha", "strength"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise TemporalAttentionError(f"a number from 0 to 1 for {name}", f"{value:g}", "Set it between 0 and 1.")
+            within(name, getattr(self, name), 0, 1)
         if self.alpha != UNIFORM and not self.where.kinds <= SQUARE:
             raise TemporalAttentionError(
                 "uniform as the replacement in cross-attention",

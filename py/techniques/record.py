@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention
-from ..core.errors import TemporalAttentionError
+from ..core.checks import at_least
 from ..core.events import CallNotes, Note
 from ..core.intervention import Observer
 from ..maths.pattern_entropy import energy
@@ -31,7 +31,8 @@ class HeadsKept:
     blocks: frozenset[int]
     steps: frozenset[int] | None = None
 
-    def __contains__(self, call: Attention) -> bool:
+    def keeps(self, call: Attention) -> bool:
+        """Is this call among them?"""
         return call.site.block in self.blocks and (self.steps is None or call.forward.step.index in self.steps)
 
     def size(self, call: Attention, frames: int) -> str:
@@ -63,8 +64,7 @@ class FrameAttentionRecorder(Observer):
     heads: HeadsKept | None = None
 
     def __post_init__(self):
-        if self.entropy_rows < 0:
-            raise TemporalAttentionError("0 or more rows", str(self.entropy_rows), "0 measures no entropy, 64 are enough.")
+        at_least("entropy_rows", self.entropy_rows, 0, "0 measures no entropy, 64 are enough.")
 
     def seen(self, call: Attention, edited: Attention) -> list[Note]:
         """Measures the call, and once more what the kernel received where that differs."""
@@ -85,7 +85,7 @@ class FrameAttentionRecorder(Observer):
     def _measured(self, call: Attention, prefix: str) -> list[Note]:
         measured = self.estimator.measure(call)
         values = {"h_row": measured.h_row, "rho": measured.rho, "frames": measured.matrix.mean(1)}
-        if self.heads is not None and call in self.heads:
+        if self.heads is not None and self.heads.keeps(call):
             if self.heads not in call.forward.memory:
                 call.forward.memory[self.heads] = True
                 log.info("Trace Attention keeps matrices head by head: %s.", self.heads.size(call, call.forward.grid.frames))

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..core.errors import TemporalAttentionError
+from ..core.checks import at_least, finite, one_of
 from ..core.events import Block
-from ..core.intervention import Intervention, Window, finite
+from ..core.intervention import Intervention, Window
 from ..maths.steering import replaced, selected, toward_peak
 from ..maths.token_regions import FIRST_FRAME, Region, boundary
 from .block_settings import check_channels, check_percent
@@ -52,10 +52,8 @@ class StructuredActivationSteering(Intervention):
         check_percent(self.percent)
         for name in ("alpha", "omega", "strength"):
             finite(name, getattr(self, name))
-        if self.alpha < 0:
-            raise TemporalAttentionError("an alpha of at least 0", f"{self.alpha:g}", "1.2 to 2.5 are the paper's values.")
-        if self.rule not in RULES:
-            raise TemporalAttentionError(f"a rule out of {RULES}", repr(self.rule), "Choose one of them.")
+        at_least("alpha", self.alpha, 0, "1.2 to 2.5 are the paper's values.")
+        one_of("rule", self.rule, RULES)
 
     @classmethod
     def neutral(cls) -> StructuredActivationSteering:

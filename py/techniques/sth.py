@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention
-from ..core.errors import TemporalAttentionError
-from ..core.intervention import Intervention, finite
+from ..core.checks import finite, one_of
+from ..core.intervention import Intervention
 from ..maths.entropy import tension, von_neumann_entropy
 from ..maths.weights import deep_strong, early_strong
 from .estimator import Estimator
@@ -46,8 +46,7 @@ class SpectralTransportHomeostasis(Intervention):
     def __post_init__(self):
         finite("tau", self.tau)
         for name, allowed in (("rule", RULES), ("layer_weight", LAYER_WEIGHTS), ("step_weight", STEP_WEIGHTS)):
-            if getattr(self, name) not in allowed:
-                raise TemporalAttentionError(f"a {name} out of {allowed}", repr(getattr(self, name)), "Choose one of them.")
+            one_of(name, getattr(self, name), allowed)
 
     @classmethod
     def neutral(cls) -> SpectralTransportHomeostasis:

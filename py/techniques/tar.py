@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention
+from ..core.checks import finite, one_of
 from ..core.errors import TemporalAttentionError
 from ..core.events import Forward
-from ..core.intervention import Intervention, Window, finite
+from ..core.intervention import Intervention, Window
 from ..core.similarity import FrameSimilarity
 from ..maths import band, row_max
 
@@ -57,8 +58,7 @@ class TemporalAttentionRegularization(Intervention):
         if not self.sigma > 0:
             raise TemporalAttentionError("a sigma above 0", f"{self.sigma:g}", "1 latent frame is the paper's value.")
         for name, allowed in (("scale", SCALES), ("sigma_unit", SIGMA_UNITS)):
-            if getattr(self, name) not in allowed:
-                raise TemporalAttentionError(f"a {name} out of {allowed}", repr(getattr(self, name)), "Choose one of them.")
+            one_of(name, getattr(self, name), allowed)
 
     @classmethod
     def neutral(cls) -> TemporalAttentionRegularization:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ..core.errors import TemporalAttentionError
+from ..core.checks import at_least, finite
 from ..core.events import Branch, Forward
-from ..core.intervention import Intervention, Where, Window, finite
+from ..core.intervention import Intervention, Where, Window
 from ..core.latent import Iteration, LatentStep
 from ..core.timed_words import TimedWords
 from ..maths.tempo_losses import ENTROPY_WEIGHT, MASS_WEIGHT
@@ -62,10 +62,8 @@ class TempoControl(Intervention):
     def __post_init__(self):
         for name in ("lr", "iterations", "mass_weight", "entropy_weight", "wanted_mass", "stop_correlation"):
             finite(name, getattr(self, name))
-        if self.lr < 0 or self.iterations < 0:
-            raise TemporalAttentionError(
-                "a learning rate and iterations of 0 or more", f"{self.lr:g} and {self.iterations}", "0 changes nothing."
-            )
+        at_least("the learning rate", self.lr, 0, "0 changes nothing.")
+        at_least("iterations", self.iterations, 0, "0 changes nothing.")
 
     @classmethod
     def neutral(cls) -> TempoControl:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention, Kernel
-from ..core.errors import TemporalAttentionError
+from ..core.checks import one_of, within
 from ..core.events import Forward
 from ..core.frame_text import FrameText, KeyTexts, RowText, TextLayout
 from ..core.intervention import Prompting, Where
@@ -40,12 +40,8 @@ class VideoSynopsisPrompting(Prompting):
     where: Where = field(default_factory=lambda: Where(frozenset({"cross", "control", "text", "joint"})))
 
     def __post_init__(self):
-        if not 0.0 <= self.transition <= 1.0:
-            raise TemporalAttentionError(
-                "a transition from 0 to 1", f"{self.transition:g}", "0 switches between key prompts, 1 always cross-fades."
-            )
-        if self.interpolation not in INTERPOLATIONS:
-            raise TemporalAttentionError(f"an interpolation out of {INTERPOLATIONS}", repr(self.interpolation), "Choose one.")
+        within("transition", self.transition, 0, 1, "0 switches between key prompts, 1 always cross-fades.")
+        one_of("interpolation", self.interpolation, INTERPOLATIONS)
 
     @classmethod
     def neutral(cls) -> VideoSynopsisPrompting:

@@ -6,9 +6,9 @@ import numpy as np
 from torch import Tensor
 
 from ..measures.chunks import ChunkConsistency
-from .figure import figure, to_image
+from .figure import BLUE, ORANGE, caption, figure, to_image
 
-ACROSS, WITHIN, LINE, BORDER = "#d95f02", "#1b6ca8", "#b0b0b0", "#e8e8e8"
+ACROSS, WITHIN, LINE, BORDER = ORANGE, BLUE, "#b0b0b0", "#e8e8e8"
 
 
 def consistency_chart(found: ChunkConsistency, by: str) -> Tensor:
@@ -27,7 +27,7 @@ def consistency_chart(found: ChunkConsistency, by: str) -> Tensor:
             mean = percent[chosen].mean()
             axes.scatter(place[chosen], percent[chosen], s=20, color=colour, zorder=3, label=f"pairs {kind}: {chosen.sum()}")
             axes.axhline(mean, color=colour, linestyle="--", linewidth=1, zorder=2, label=f"mean {kind}: {mean:.3f} %")
-        axes.set_title(_summary(found), color="#555555", fontsize=8)
+        caption(axes, _summary(found))
         axes.set_xlabel("frame")
         axes.set_ylabel("similarity (%)")
         axes.set_xlim(0, len(place))

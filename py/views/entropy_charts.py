@@ -13,11 +13,10 @@ from torch import Tensor
 from ..core.entropy_profile import EntropyProfile, by_kind, entropy_percent
 from ..core.events import Branch
 from ..core.trace import Trace
-from .figure import MISSING, SEQUENTIAL, figure, to_image
-from .heatmap import ticks
+from .figure import BLUE, LIGHT, ORANGE, caption, colour_map, figure, ticks, to_image
 
-HIGHEST, LOWEST, OTHERS = "#d95f02", "#1b6ca8", "#b9b9b9"
-ENERGY, LINE, GREY = "#222222", "#888888", "#555555"
+HIGHEST, LOWEST, OTHERS = ORANGE, BLUE, "#b9b9b9"
+ENERGY = "#222222"
 PANEL, ROOM = 2.3, 1.0  # inches
 ROW, LEAST = 0.12, 1.5  # inches of a block in the heatmap, and of a panel
 
@@ -31,7 +30,7 @@ def entropy_bars(profiles: Mapping[str, EntropyProfile], head: str) -> Tensor:
         panels = drawing.subplots(len(profiles), squeeze=False)[:, 0]
         for axes, profile in zip(panels, profiles.values(), strict=True):
             _bars(axes, profile)
-        panels[0].set_title(f"{head}\n{_said(next(iter(profiles.values())))}", color=GREY, fontsize=8)
+        caption(panels[0], f"{head}\n{_said(next(iter(profiles.values())))}")
         panels[-1].set_xlabel("block")
         drawing.legend(*_legend(panels), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
         return to_image(drawing)
@@ -48,13 +47,13 @@ def entropy_over_steps(trace: Trace, branch: Branch | None, head: str) -> Tensor
         for axes, (name, cells) in zip(panels, parts.items(), strict=True):
             shown = np.ma.masked_invalid(cells)
             mesh = axes.imshow(
-                shown, cmap=_colour_map(), vmin=low, vmax=max(high, low + 0.1), aspect="auto", interpolation="nearest"
+                shown, cmap=colour_map(), vmin=low, vmax=max(high, low + 0.1), aspect="auto", interpolation="nearest"
             )
-            axes.set_title(name, color=GREY, fontsize=8)
+            caption(axes, name)
             axes.set_ylabel("block")
             axes.set_yticks(ticks(len(cells)))
             axes.set_xticks(ticks(cells.shape[1]))
-        panels[0].set_title(f"{head}\n{next(iter(parts))}", color=GREY, fontsize=8)
+        caption(panels[0], f"{head}\n{next(iter(parts))}")
         panels[-1].set_xlabel("sampling step")
         drawing.colorbar(mesh, ax=list(panels), pad=0.02, label="entropy, % of its maximum")
         return to_image(drawing)
@@ -67,8 +66,8 @@ def _bars(axes, profile: EntropyProfile) -> None:
     if profile.energy:
         style = {"color": ENERGY, "marker": ".", "linestyle": "none", "label": "energy between uniform (0) and identity (100)"}
         axes.plot(list(profile.energy), np.clip(list(profile.energy.values()), 0, 100), **style)
-    axes.axhline(50, color=LINE, linewidth=1, linestyle="--")
-    axes.set_title(_said(profile), color=GREY, fontsize=8)
+    axes.axhline(50, color=LIGHT.line, linewidth=1, linestyle="--")
+    caption(axes, _said(profile))
     axes.set_ylabel("%")
     axes.set_ylim(0, 105)
     axes.set_yticks(range(0, 101, 25))
@@ -91,9 +90,3 @@ def _legend(panels) -> tuple[list, list[str]]:
     labels = ["highest entropy", "lowest entropy", "entropy of the others"]
     dots = [found for axes in panels for found in zip(*axes.get_legend_handles_labels(), strict=True)][:1]
     return [*handles, *(handle for handle, _ in dots)], [*labels, *(label for _, label in dots)]
-
-
-def _colour_map():
-    import matplotlib
-
-    return matplotlib.colormaps[SEQUENTIAL].with_extremes(bad=MISSING)

@@ -43,7 +43,6 @@ class Theme:
     plain: str = "#0072B2"
     treated: str = "#D55E00"
     single: str = "#009E73"
-    face: str = "white"
     settings: dict = field(default_factory=dict)
 
 
@@ -56,13 +55,14 @@ DARK = Theme(
     plain="#56B4E9",
     treated="#E69F00",
     single="#2fc79a",
-    face=PAPER,
     settings={
         **dict.fromkeys(("figure.facecolor", "axes.facecolor", "legend.facecolor"), PAPER),
         **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
     },
 )
 THEMES = {"light": LIGHT, "dark": DARK}
+BLUE, ORANGE = "#1b6ca8", "#d95f02"  # one and the other, in charts that are always light
+MOST_TICKS = 16
 
 
 @contextmanager
@@ -90,17 +90,47 @@ def to_image(drawing) -> Tensor:
     return torch.from_numpy(pixels).float().div(255).unsqueeze(0)
 
 
-def colours(values: np.ndarray, center: float | None):
-    """The colour map and its bounds for values: symmetric around `center` if there is one, else from low to high."""
+def caption(axes, text: str, theme: Theme = LIGHT) -> None:
+    """What is shown, in small print above it."""
+    axes.set_title(text, fontsize=8, color=theme.muted)
+
+
+def small_print(drawing, text: str, theme: Theme = LIGHT) -> None:
+    """A line below the whole figure, from its left edge on."""
+    drawing.supxlabel(text, x=0.01, ha="left", color=theme.muted, fontsize=8)
+
+
+def how_to_read(drawing, text: str) -> None:
+    """A line below the whole figure, in its middle."""
+    drawing.supxlabel(text, color=LIGHT.muted, fontsize=8)
+
+
+def ticks(count: int, most: int = MOST_TICKS) -> range:
+    """Every number from 0 on, or every so many of them that at most `most` remain."""
+    return range(0, count, max(1, -(-count // most)))
+
+
+def shortened(text: str, most: int) -> str:
+    """At most so many letters of it, and then dots."""
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def colour_map(name: str = SEQUENTIAL, missing: str = MISSING, **extremes: str):
+    """matplotlib's colour map of that name, with a colour for cells without a value."""
     import matplotlib
 
+    return matplotlib.colormaps[name].with_extremes(bad=missing, **extremes)
+
+
+def colours(values: np.ndarray, center: float | None):
+    """The colour map and its bounds for values: symmetric around `center` if there is one, else from low to high."""
     low, high = _spread(values)
     if center is None:
         name = SEQUENTIAL
     else:
         name, reach = DIVERGING, max(high - center, center - low)
         low, high = center - reach, center + reach
-    return matplotlib.colormaps[name].with_extremes(bad=MISSING), low, high
+    return colour_map(name), low, high
 
 
 def _spread(values: np.ndarray) -> tuple[float, float]:

@@ -7,10 +7,8 @@ from torch import Tensor
 
 from ..core.events import Branch
 from ..core.trace import Trace
-from .figure import colours, figure, to_image
+from .figure import caption, colours, figure, ticks, to_image
 from .quantities import QUANTITIES, Quantity
-
-MOST_TICKS = 16
 
 
 def layer_step_heatmap(trace: Trace, quantity: str, branch: Branch | None, full_range: bool = False, note: str = "") -> Tensor:
@@ -30,7 +28,7 @@ def layer_step_heatmap(trace: Trace, quantity: str, branch: Branch | None, full_
     with figure(height=min(max(2.4 + 0.16 * rows, 3.6), 9.0), title=q.label) as drawing:
         axes = drawing.subplots()
         mesh = axes.imshow(np.ma.masked_invalid(cells), cmap=cmap, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
-        axes.set_title(f"{trace.family}, {rows} blocks, {rows_title}{note}{_summary(cells)}", color="#555555", fontsize=8)
+        caption(axes, f"{trace.family}, {rows} blocks, {rows_title}{note}{_summary(cells)}")
         axes.set_xlabel("sampling step")
         axes.set_ylabel("block")
         axes.set_xticks(ticks(steps))
@@ -45,11 +43,6 @@ def _scale(trace: Trace, q: Quantity, branch: Branch | None, full_range: bool) -
         return np.array(q.bounds)
     shown = [q, QUANTITIES[q.partner]] if q.partner else [q]
     return np.concatenate([trace.by_block_and_step(one.of, branch) for one in shown])
-
-
-def ticks(count: int) -> range:
-    """Every number from 0 on, or every so many of them that 16 remain."""
-    return range(0, count, max(1, -(-count // MOST_TICKS)))
 
 
 def _summary(cells: np.ndarray) -> str:

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from ..measures.intervals import IntervalProfile
-from .figure import SEQUENTIAL, figure, to_image
+from .figure import BLUE, ORANGE, SEQUENTIAL, figure, how_to_read, to_image
 
-COLOURS = ("#1b6ca8", "#d95f02")
+COLOURS = (BLUE, ORANGE)
 PANEL = 3.8  # inches
 LONGEST_NAME = 100  # letters
 HOW_TO_READ = "A line is the mean of all pairs of frames that far apart; its band holds four out of five of them"
@@ -56,7 +56,7 @@ def interval_chart(panels: Sequence[Panel]) -> Tensor:
             limits = np.array([axes.get_ylim() for axes in same] or [(bottom, top)])
             for axes in same:
                 axes.set_ylim(max(0.0, min(bottom, limits[:, 0].min())), max(top, limits[:, 1].max()))
-        drawing.supxlabel(HOW_TO_READ, color="#555555", fontsize=8)
+        how_to_read(drawing, HOW_TO_READ)
         return to_image(drawing)
 
 

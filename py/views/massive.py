@@ -8,6 +8,7 @@ from ..core.findings import Finding, candidates, massive_channels, weak_channels
 from ..core.profile import MassiveProfile
 from ..core.trace import Record
 from ..maths.massive_activations import DEVIATIONS, MASSIVE
+from .blocks import block_list
 from .massive_values import REGIONS, of_channel
 
 MOST_ROWS = 12
@@ -57,20 +58,9 @@ def _table(rows: list[tuple[str, Finding]], records: list[Record]) -> list[str]:
 def _row(kind: str, f: Finding, records: list[Record]) -> str:
     numbers = f"{f.peak:>9.4g}  {f.to_mean:>9.1f}  {f.to_median:>11.1f}"
     magnitudes = _magnitudes([record for record in records if record.site.block == f.block], f.channel)
-    return f"{f.channel:>7}  {kind:<7}  {f.block:>5}  {numbers}  {magnitudes}; {ranges(f.blocks)}"
+    return f"{f.channel:>7}  {kind:<7}  {f.block:>5}  {numbers}  {magnitudes}; {block_list(f.blocks)}"
 
 
 def _magnitudes(records: list[Record], channel: int) -> str:
     values = of_channel(records, "region.peaks", channel)
     return "not recorded" if values is None else " : ".join("-" if np.isnan(v) else f"{v:.4g}" for v in values)
-
-
-def ranges(numbers: tuple[int, ...]) -> str:
-    """(0, 1, 2, 5) -> '0-2, 5'."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][-1] + 1:
-            parts[-1].append(number)
-        else:
-            parts.append([number])
-    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)

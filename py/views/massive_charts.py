@@ -12,13 +12,13 @@ from ..core.massive_trace import when
 from ..core.trace import Record, Trace
 from ..maths.massive_activations import massive, ratio, weakly_massive
 from ..maths.token_regions import boundary_size
-from .figure import MISSING, SEQUENTIAL, figure, to_image
+from .figure import caption, colour_map, figure, ticks, to_image
 from .massive_values import REGIONS, followed, mean_peaks, of_channel, of_one_shape, over_steps
 
 ROWS = 8
 MOST_FRAME_TICKS, MOST_STEP_TICKS = 24, 12
 COLOURS = ("#b2182b", "#ef8a62", "#2166ac")  # first frame, boundary, interior
-LINE, BORDER, GREY = "#333333", "#bbbbbb", "#555555"
+LINE, BORDER = "#333333", "#bbbbbb"
 
 
 def channels_over_tokens(trace: Trace, records: list[Record], note: str = "") -> Tensor:
@@ -34,8 +34,8 @@ def channels_over_tokens(trace: Trace, records: list[Record], note: str = "") ->
     cells = np.ma.masked_invalid([profile.ravel() for profile in profiles])
     with figure(height=1.9 + 0.32 * len(channels), title="Magnitude of the strongest channels") as drawing:
         axes = drawing.subplots()
-        mesh = axes.imshow(cells, cmap=_colour_map(), norm=_logarithmic(cells), aspect="auto", interpolation="nearest")
-        axes.set_title(f"{_where(trace, records)}, {when(records)}{note}", color=GREY, fontsize=8)
+        mesh = axes.imshow(cells, cmap=colour_map(), norm=_logarithmic(cells), aspect="auto", interpolation="nearest")
+        caption(axes, f"{_where(trace, records)}, {when(records)}{note}")
         axes.set_yticks(range(len(channels)), [_name(channel, peaks) for channel in channels])
         axes.set_ylabel("channel, its peak over the mean peak")
         _number_frames(axes, *profiles[0].shape)
@@ -59,7 +59,7 @@ def channel_along_tokens(trace: Trace, records: list[Record], channel: int, perc
         axes = drawing.subplots()
         _shade(axes, frames, parts, parts * boundary_size(spatial, percent) / spatial)
         axes.stairs(profile.ravel(), np.arange(profile.size + 1) - 0.5, baseline=None, color=LINE, linewidth=1)
-        axes.set_title(f"{_where(trace, records)}, {when(records)}{note}", color=GREY, fontsize=8)
+        caption(axes, f"{_where(trace, records)}, {when(records)}{note}")
         axes.set_ylabel("mean |x|")
         axes.set_ylim(bottom=0)
         _number_frames(axes, frames, parts)
@@ -79,7 +79,7 @@ def regions_over_steps(trace: Trace, records: list[Record], channel: int, note: 
         magnitude, quotient = drawing.subplots(1, 2, width_ratios=(3, 2))
         for i, (region, colour) in enumerate(zip(REGIONS, COLOURS, strict=True)):
             magnitude.plot(steps, values[:, i], color=colour, marker="o", markersize=3, label=region)
-        magnitude.set_title(f"{_where(trace, records)}{note}", color=GREY, fontsize=8)
+        caption(magnitude, f"{_where(trace, records)}{note}")
         magnitude.set_ylabel("mean |x|")
         magnitude.set_ylim(bottom=0)
         magnitude.legend(frameon=False, fontsize=8)
@@ -88,7 +88,7 @@ def regions_over_steps(trace: Trace, records: list[Record], channel: int, note: 
         quotient.set_ylabel("boundary over interior")
         for axes in (magnitude, quotient):
             axes.set_xlabel("sampling step")
-            axes.set_xticks(steps[:: -(-len(steps) // MOST_STEP_TICKS)])
+            axes.set_xticks(steps[:: ticks(len(steps), MOST_STEP_TICKS).step])
         return to_image(drawing)
 
 
@@ -105,12 +105,6 @@ def _where(trace: Trace, records: list[Record]) -> str:
 def _name(channel: int, peaks: np.ndarray) -> str:
     kind = " (massive)" if massive(peaks)[channel] else " (weak)" if weakly_massive(peaks)[channel] else ""
     return f"{channel}{kind}, {ratio(peaks[channel], peaks.mean()):.1f} x"
-
-
-def _colour_map():
-    import matplotlib
-
-    return matplotlib.colormaps[SEQUENTIAL].with_extremes(bad=MISSING)
 
 
 def _logarithmic(cells: np.ma.MaskedArray):
@@ -135,7 +129,7 @@ def _shade(axes, frames: int, parts: int, size: float) -> None:
 def _number_frames(axes, frames: int, parts: int) -> None:
     """The numbers of the latent frames, and a small mark at every border between two of them where there is room."""
     axes.set_xlim(-0.5, frames * parts - 0.5)
-    shown = range(0, frames, -(-frames // MOST_FRAME_TICKS))
+    shown = ticks(frames, MOST_FRAME_TICKS)
     axes.set_xticks([(frame + 0.5) * parts - 0.5 for frame in shown], [str(frame) for frame in shown])
     if len(shown) == frames:
         axes.set_xticks([frame * parts - 0.5 for frame in range(frames + 1)], minor=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .figure import figure, to_image
+from .figure import figure, how_to_read, to_image
 from .matrix_cells import MatrixCells, gap, mosaic
 
 MOST_COLUMNS, MOST_ROWS = 8, 12
@@ -21,7 +21,7 @@ def frame_matrices(cells: MatrixCells, title: str) -> Tensor:
         axes = drawing.subplots()
         between = gap(cells.size)
         mesh = axes.imshow(mosaic(cells.values, between), cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-        drawing.supxlabel(HOW_TO_READ.format(last=cells.size - 1), color="#555555", fontsize=8)
+        how_to_read(drawing, HOW_TO_READ.format(last=cells.size - 1))
         _label(axes.xaxis, "step", cells.steps, cells.size, between)
         _label(axes.yaxis, "block", cells.blocks, cells.size, between)
         axes.spines[:].set_visible(False)

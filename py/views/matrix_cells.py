@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
 from ..core.trace import Record, Trace
-from .figure import DIVERGING, MISSING, SEQUENTIAL
+from .figure import DIVERGING, SEQUENTIAL, colour_map
 from .quantities import chosen_records, frames, frames_by_head
 
 GAP = 0.12  # between two matrices, as a share of one
@@ -68,12 +68,10 @@ class MatrixCells:
 
     def scale(self) -> tuple[object, float, float]:
         """The colour map and its bounds: shares from 0 up, changes alike on both sides of 0."""
-        import matplotlib
-
         known = self.values[np.isfinite(self.values)]
         top = float(np.abs(known).max()) or 1e-6
-        colours = matplotlib.colormaps[DIVERGING if self.change else SEQUENTIAL]
-        return colours.with_extremes(bad=MISSING, over="white"), -top if self.change else 0.0, top
+        colours = colour_map(DIVERGING if self.change else SEQUENTIAL, over="white")
+        return colours, -top if self.change else 0.0, top
 
 
 def matrix_cells(

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .figure import figure, to_image
+from .figure import figure, how_to_read, to_image
 from .matrices import HOW_TO_READ, scale_label
 from .matrix_cells import GAP_VALUE, MatrixCells, mosaic
 
@@ -34,7 +34,7 @@ def frame_matrix_film(cells: MatrixCells, title: str) -> Tensor:
             row, column = divmod(i, columns)
             place = column * (cells.size + head) - 0.5, row * (cells.size + head) + head - 0.8
             axes.text(*place, f"block {block}", va="bottom", fontsize=8)
-        drawing.supxlabel(HOW_TO_READ.format(last=cells.size - 1), color="#555555", fontsize=8)
+        how_to_read(drawing, HOW_TO_READ.format(last=cells.size - 1))
         drawing.colorbar(mesh, ax=axes, label=scale_label(cells), pad=0.02, fraction=0.04)
         heading = drawing.suptitle(title, x=0.01, ha="left", fontweight="bold")
         images = []

@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from ..measures.video import Curve
-from .figure import figure, to_image
+from .figure import BLUE, ORANGE, figure, to_image
 from .measures_report import READING, summary
 
-BEFORE, AFTER = "#1b6ca8", "#d95f02"
+BEFORE, AFTER = BLUE, ORANGE
 ROOM = 0.05  # above and below the curves: this share of their range, and at least so many points
 
 

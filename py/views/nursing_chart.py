@@ -8,11 +8,10 @@ import numpy as np
 from torch import Tensor
 
 from ..core.noise import NoiseDistribution, NursingIteration
-from .figure import colours, figure, to_image
+from .figure import LIGHT, colours, figure, small_print, to_image
 
 HEIGHT = 3.6
-LINE, FAINT, MARK = "#0072B2", 0.3, "#D55E00"
-MUTED = "#555555"
+FAINT = 0.3
 
 
 def nursing_chart(found: NoiseDistribution, history: Sequence[NursingIteration]) -> Tensor:
@@ -25,20 +24,20 @@ def nursing_chart(found: NoiseDistribution, history: Sequence[NursingIteration])
         _curves(left, [one.distance for one in history], "distance of attention\nfrom the reference's", "no updates were made")
         _curves(middle, [one.divergence for one in history], "KL from white noise, nats\n(one position over the frames)", "")
         _covariance(drawing, right, found)
-        drawing.supxlabel(_small_print(found, history), x=0.01, ha="left", color=MUTED, fontsize=8)
+        small_print(drawing, _said(found, history))
         return to_image(drawing)
 
 
 def _curves(axes, values: Sequence[Sequence[float]], title: str, empty: str) -> None:
     axes.set_title(title, fontsize=9)
     if not values:
-        axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", color=MUTED)
+        axes.text(0.5, 0.5, empty, transform=axes.transAxes, ha="center", color=LIGHT.muted)
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
         return
     lines = np.array(values)
-    axes.plot(lines, color=LINE, alpha=FAINT, linewidth=0.8)
-    axes.plot(lines.mean(1), color=LINE, linewidth=1.8)
+    axes.plot(lines, color=LIGHT.plain, alpha=FAINT, linewidth=0.8)
+    axes.plot(lines.mean(1), color=LIGHT.plain, linewidth=1.8)
     axes.locator_params(axis="x", nbins=6, integer=True)
     axes.set_xlabel("updates")
 
@@ -54,7 +53,7 @@ def _covariance(drawing, axes, found: NoiseDistribution) -> None:
     drawing.colorbar(mesh, ax=axes, fraction=0.05, pad=0.03)
 
 
-def _small_print(found: NoiseDistribution, history: Sequence[NursingIteration]) -> str:
+def _said(found: NoiseDistribution, history: Sequence[NursingIteration]) -> str:
     videos = len(found.beta)
     mean = float(found.mean.square().mean().sqrt())
     who = "" if videos == 1 else f" (means of {videos} videos)"

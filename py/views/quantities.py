@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import entr
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
 from ..core.trace import Record, Trace
+from ..maths.transport import spectral_entropy
 
 
 @dataclass(frozen=True)
@@ -48,23 +47,22 @@ def _extent(trace: Trace) -> str:
 
 def h_row(record: Record, after: bool) -> np.ndarray:
     """[H] row entropy of each head (Eq. 1)."""
-    return _value(record, "h_row", after)
+    return record.value("h_row", after)
 
 
 def h_vn(record: Record, after: bool) -> np.ndarray:
     """[H] von Neumann entropy of each head, from the recorded spectrum (Eq. 2)."""
-    spectrum = _value(record, "spectrum", after)
-    return entr(spectrum).sum(-1) / math.log(spectrum.shape[-1])
+    return spectral_entropy(record.value("spectrum", after))
 
 
 def frames(record: Record, after: bool) -> np.ndarray:
     """[F, F] frame attention averaged over heads."""
-    return _value(record, "frames", after)
+    return record.value("frames", after)
 
 
 def frames_by_head(record: Record, after: bool) -> np.ndarray:
     """[H, F, F] frame attention of each head, where they were kept."""
-    return _value(record, "frames_by_head", after)
+    return record.value("frames_by_head", after)
 
 
 def tension(record: Record, after: bool) -> float:
@@ -74,20 +72,11 @@ def tension(record: Record, after: bool) -> float:
 
 def gamma(record: Record) -> float:
     """Mean gain over heads that STH gave the queries, or by its other rule the output; NaN where it gave none."""
-    gain = record.values.get("gamma", record.values.get("gain"))
-    return math.nan if gain is None else float(gain.mean())
-
-
-def _value(record: Record, name: str, after: bool) -> np.ndarray:
-    return record.values.get(f"after.{name}", record.values[name]) if after else record.values[name]
+    return record.mean("gamma", "gain")
 
 
 def _reduction(record: Record) -> float:
     return abs(tension(record, after=False)) - abs(tension(record, after=True))
-
-
-def _tau_eff(record: Record) -> float:
-    return float(record.values["tau_eff"].mean()) if "tau_eff" in record.values else math.nan
 
 
 PerCall = Callable[[Record, bool], np.ndarray | float]
@@ -111,7 +100,7 @@ QUANTITIES: dict[str, Quantity] = {
     **_before_and_after("tension", "Spectral Tension T", tension, (-1.0, 1.0), center=0.0),
     "tension reduction": Quantity("|T| before minus |T| after (positive = calmer)", _reduction, 0.0),
     "gamma": Quantity("Gain of STH on the queries, or by its other rule on the output", gamma, 1.0),
-    "tau_eff": Quantity("Effective strength tau_eff", _tau_eff),
+    "tau_eff": Quantity("Effective strength tau_eff", lambda record: record.mean("tau_eff")),
     **_before_and_after("row entropy", "Row entropy H_row", h_row, (0.0, 1.0)),
     **_before_and_after("von Neumann entropy", "von Neumann entropy H_vN", h_vn, (0.0, 1.0)),
 }

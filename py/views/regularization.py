@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from .figure import colours, figure, to_image
+from .figure import caption, colours, figure, how_to_read, to_image
 
 MOST = 6  # matrices
 COLUMNS = 3
@@ -32,10 +32,10 @@ def regularization_matrices(named: Sequence[tuple[str, np.ndarray]]) -> Tensor:
             each.set_axis_off()
         for each, (text, matrix) in zip(axes, shown, strict=False):
             mesh = each.imshow(matrix, cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
-            each.set_title(textwrap.fill(text, TITLE_WIDTHS[columns]), fontsize=8, color="#555555")
+            caption(each, textwrap.fill(text, TITLE_WIDTHS[columns]))
             each.set_xticks([0, len(matrix) - 1])
             each.set_yticks([0, len(matrix) - 1])
             each.spines[:].set_visible(False)
-        drawing.supxlabel(HOW_TO_READ.format(last=values.shape[1] - 1), color="#555555", fontsize=8)
+        how_to_read(drawing, HOW_TO_READ.format(last=values.shape[1] - 1))
         drawing.colorbar(mesh, ax=list(axes), label="added to the scores, times the scale", pad=0.02, fraction=0.04)
         return to_image(drawing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..core.similarity import FrameSimilarity
-from .figure import SEQUENTIAL, figure, to_image
+from .figure import SEQUENTIAL, caption, figure, ticks, to_image
 
 MOST_TICKS = 12
 
@@ -19,8 +19,8 @@ def similarity_matrix(found: FrameSimilarity, frames: list[int]) -> Tensor:
     with figure(height=7.0, title="How alike the frames are", layout="compressed") as drawing:
         axes = drawing.subplots()
         mesh = axes.imshow(found.matrix.numpy(), cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
-        axes.set_title(found.source, color="#555555", fontsize=8)
-        shown = range(0, len(frames), -(-len(frames) // MOST_TICKS))
+        caption(axes, found.source)
+        shown = ticks(len(frames), MOST_TICKS)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_ticks(shown, [str(frames[i]) for i in shown])
         axes.set_xlabel("frame of the video")

@@ -10,12 +10,10 @@ from torch import Tensor
 
 from ..measures.change import Change
 from ..measures.sweep import Sweep
-from .figure import figure, to_image
-from .heatmap import ticks
+from .figure import BLUE, LIGHT, ORANGE, caption, figure, ticks, to_image
 
-COLOURS = ("#1b6ca8", "#d95f02")
+COLOURS = (BLUE, ORANGE)
 HATCHES = (None, "////")
-GREY, LINE = "#555555", "#888888"
 WIDTH = 0.8  # of all bars of a block
 FAR = 50  # times: then an axis is logarithmic
 
@@ -47,13 +45,13 @@ def sweep_chart(sweep: Sweep, head: str) -> Tensor:
             for i, perturbation in enumerate(sweep.perturbations):
                 _bars(left, panel, sweep.singles(perturbation), i, sweep)
                 _bars(right, panel, sweep.groups(perturbation), i, sweep)
-            left.set_title(panel.title, color=GREY, fontsize=8)
+            caption(left, panel.title)
             left.set_ylabel(panel.unit)
             for axes in (left, right):
-                axes.axhline(0, color=LINE, linewidth=0.8)
+                axes.axhline(0, color=LIGHT.line, linewidth=0.8)
             _scale(left, panel, sweep)
-        panels[0, 0].set_title(f"{head}\n{PANELS[0].title}", color=GREY, fontsize=8)
-        panels[0, 1].set_title("groups of blocks", color=GREY, fontsize=8)
+        caption(panels[0, 0], f"{head}\n{PANELS[0].title}")
+        caption(panels[0, 1], "groups of blocks")
         panels[-1, 0].set_xlabel("block")
         drawing.align_ylabels(panels[:, 0])
         drawing.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)

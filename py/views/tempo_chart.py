@@ -8,9 +8,9 @@ from torch import Tensor
 from ..core.curves import Clip
 from ..core.tempo import Tempo
 from ..maths.tempo_losses import ACTIVE
-from .figure import figure, to_image
+from .figure import BLUE, LIGHT, ORANGE, figure, shortened, to_image
 
-WANTED, UNWANTED, CURVE, GREY, LINE = "#1b6ca8", "#c9d6e2", "#d95f02", "#555555", "#999999"
+WANTED, UNWANTED, CURVE, LINE = BLUE, "#c9d6e2", ORANGE, "#999999"
 MOST_TICKS = 14
 HEAD, PANEL = 1.5, 1.25  # inches
 LONGEST_PHRASE = 80
@@ -29,7 +29,7 @@ def tempo_chart(tempo: Tempo, clip: Clip, fps: float) -> Tensor:
         panels = drawing.subplots(len(masks), sharex=True, squeeze=False)[:, 0]
         for axes, track, mask in zip(panels, tempo.tracks, masks, strict=True):
             _panel(axes, edges, mask, track.curve.at_frames(clip).numpy())
-            axes.set_title(_short(track.phrase))
+            axes.set_title(shortened(track.phrase, LONGEST_PHRASE))
         drawing.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=8)
         _number_video_frames(panels[-1], clip, fps)
         _number_latent_frames(panels[0], edges)
@@ -64,15 +64,11 @@ def _number_latent_frames(axes, edges: np.ndarray) -> None:
     shown = range(0, len(centres), _step(len(centres)))
     above = axes.secondary_xaxis("top")
     above.set_xticks([centres[frame] for frame in shown], [str(frame) for frame in shown])
-    above.tick_params(length=0, pad=0, labelsize=8, labelcolor=GREY)
-    above.set_xlabel("latent frame", color=GREY)
+    above.tick_params(length=0, pad=0, labelsize=8, labelcolor=LIGHT.muted)
+    above.set_xlabel("latent frame", color=LIGHT.muted)
 
 
 def _step(count: int) -> int:
     """The smallest of 1, 2, 4, 5, 8, 10, 20, ... that leaves few enough ticks."""
     steps = (base * 10**power for power in range(9) for base in (1, 2, 4, 5, 8))
     return next(step for step in sorted(steps) if count <= MOST_TICKS * step) if count > MOST_TICKS else 1
-
-
-def _short(phrase: str) -> str:
-    return phrase if len(phrase) <= LONGEST_PHRASE else f"{phrase[:LONGEST_PHRASE]}..."

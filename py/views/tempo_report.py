@@ -10,12 +10,13 @@ from torch import Tensor
 from ..core.errors import TemporalAttentionError
 from ..core.latent import Iteration
 from ..core.trace import Trace
-from .figure import figure, to_image
+from .figure import BLUE, LIGHT, ORANGE, caption, figure, shortened, ticks, to_image
 
-COLOURS = ("#1b6ca8", "#d95f02", "#5b8c3a", "#7b3f99", "#8c6d1f", "#444444")
+COLOURS = (BLUE, ORANGE, "#5b8c3a", "#7b3f99", "#8c6d1f", "#444444")
 MARKERS = "os^Dv*"
-GREY, LINE = "#555555", "#bbbbbb"
+LINE = "#bbbbbb"
 MOST_NAMES = 12
+LONGEST_PHRASE = 40
 PANELS = (
     ("correlation", "correlation of attention and schedule (1 = as wanted)"),
     ("mass_ratio", "attention where not wanted, as a share of that where wanted"),
@@ -39,12 +40,12 @@ def tempo_report(trace: Trace, note: str = "") -> Tensor:
         panels = drawing.subplots(len(PANELS), sharex=True)
         for axes, (name, title) in zip(panels, PANELS, strict=True):
             for number, (label, values) in enumerate(_lines(found, name)):
-                colour = COLOURS[number % len(COLOURS)] if label else GREY
+                colour = COLOURS[number % len(COLOURS)] if label else LIGHT.muted
                 style = {"color": colour, "marker": MARKERS[number % len(MARKERS)]}
                 axes.plot(range(1, len(found) + 1), values, markersize=3, linewidth=1.3, label=label, **style)
             _part_steps(axes, found)
-            axes.set_title(title, color=GREY, fontsize=8)
-        panels[0].set_title(f"{trace.family}, {len(found)} iterations{note}\n{PANELS[0][1]}", color=GREY, fontsize=8)
+            caption(axes, title)
+        caption(panels[0], f"{trace.family}, {len(found)} iterations{note}\n{PANELS[0][1]}")
         panels[0].set_ylim(-1.05, 1.05)
         panels[0].set_xlim(0.5, len(found) + 0.5)
         panels[-1].set_xlabel("iteration")
@@ -56,7 +57,9 @@ def tempo_report(trace: Trace, note: str = "") -> Tensor:
 def _lines(found: Sequence[Iteration], name: str) -> list[tuple[str, np.ndarray]]:
     """(label, value of each iteration): one a phrase, or one in all."""
     values = np.array([one.values[name][list(one.running)].mean(0) for one in found])
-    return [("", values)] if values.ndim == 1 else list(zip(map(_short, found[0].phrases), values.T, strict=True))
+    if values.ndim == 1:
+        return [("", values)]
+    return [(shortened(phrase, LONGEST_PHRASE), line) for phrase, line in zip(found[0].phrases, values.T, strict=True)]
 
 
 def _starts(found: Sequence[Iteration]) -> list[int]:
@@ -71,14 +74,10 @@ def _part_steps(axes, found: Sequence[Iteration]) -> None:
 
 def _name_steps(axes, found: Sequence[Iteration]) -> None:
     starts = [*_starts(found), len(found) + 1]
-    every = -(-(len(starts) - 1) // MOST_NAMES)
+    every = ticks(len(starts) - 1, MOST_NAMES).step
     places = [(first + after - 1) / 2 for first, after in zip(starts, starts[1:], strict=False)]
     names = [f"step {found[first - 1].step.index + 1}" for first in starts[:-1]]
     above = axes.secondary_xaxis("top")
     above.set_xticks(places[::every], names[::every])
-    above.tick_params(length=0, pad=0, labelsize=7, labelcolor=GREY)
+    above.tick_params(length=0, pad=0, labelsize=7, labelcolor=LIGHT.muted)
     above.spines["top"].set_visible(False)
-
-
-def _short(phrase: str) -> str:
-    return phrase if len(phrase) <= 40 else f"{phrase[:40]}..."

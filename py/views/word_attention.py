@@ -8,8 +8,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ..core.timed_words import TimedWords
-from .figure import DOTS_PER_INCH, figure, to_image
-from .tempo_chart import CURVE, GREY, UNWANTED
+from .figure import DOTS_PER_INCH, LIGHT, figure, shortened, to_image
+from .tempo_chart import CURVE, UNWANTED
+from .tempo_report import LONGEST_PHRASE
 from .word_maps import grid_frame
 
 WIDTH, STRIP = 640, 1.35  # pixels; inches
@@ -76,9 +77,9 @@ def _strip(maps: np.ndarray, words: TimedWords, phrase: int, place: np.ndarray, 
         axes.set_xlim(-0.5, len(place) - 0.5)
         axes.set_ylim(0, 1.1)
         axes.set_yticks([0, 1])
-        axes.set_title(f"{name if len(name) <= 40 else name[:40] + '...'}{note}", fontsize=8)
+        axes.set_title(f"{shortened(name, LONGEST_PHRASE)}{note}", fontsize=8)
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=7, borderaxespad=0)
-        axes.set_xlabel("video frame", color=GREY, fontsize=7)
+        axes.set_xlabel("video frame", color=LIGHT.muted, fontsize=7)
         image = to_image(drawing)[0]
         columns = axes.transData.transform([(frame, 0) for frame in range(len(place))])[:, 0].round().astype(int)
         top, bottom = (len(image) - round(edge) for edge in (axes.bbox.y1, axes.bbox.y0))

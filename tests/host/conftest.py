@@ -12,6 +12,7 @@ import comfy.cli_args  # noqa: E402  (must precede every other comfy import: it 
 comfy.cli_args.args.cpu = True
 comfy.cli_args.args.use_pytorch_cross_attention = True  # the fused kernel that GPU users have; the CPU default makes N x N
 
+import folder_paths  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from families import tiny_networks  # noqa: E402
@@ -22,6 +23,13 @@ def inference_mode():
     """As the host runs its nodes."""
     with torch.inference_mode():
         yield
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder(monkeypatch, tmp_path):
+    """Where the pictures that nodes show are written: empty at first."""
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """What tests of TempoControl share: phrases in a random text, a schedule, and runs with them."""
 
-import torch
 from families import conditioning, sample
 
 from pack.py.core.schedule import parse_schedule
@@ -34,7 +33,3 @@ def longer(tiny, frames=5):
 def run(tiny, model, frames=5, **options):
     """A run long enough to be timed."""
     return sample(tiny, model, **{"steps": 2, "cfg": 1.0, "latent": longer(tiny, frames)} | options)
-
-
-def finite(latent):
-    return bool(torch.isfinite(latent).all())

@@ -4,7 +4,6 @@ import comfy.model_management
 import comfy.sample
 import comfy.samplers
 import comfy.utils
-import folder_paths
 import pytest
 import torch
 from families import conditioning, empty_latent, sample, tiny_networks
@@ -25,7 +24,7 @@ from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
 from pack.py.host.families import blocks_of
-from pack.py.host.progress import Schedule
+from pack.py.host.sigma_schedule import SigmaSchedule
 from pack.py.host.trials import Prompts, Steps, Trials
 from pack.py.measures.sweep import GROUPS
 from pack.py.techniques.perturbation import AttentionPerturbation
@@ -33,11 +32,6 @@ from pack.py.techniques.perturbation import AttentionPerturbation
 NETWORKS = tiny_networks()
 THREE = ("wan_t2v", "svd", "hunyuan_video_t2v")
 UNIFORM_0 = AttentionPerturbation(alpha=0.0, where=Where(blocks=frozenset({0})))
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
 
 
 @pytest.fixture(scope="module", params=THREE)
@@ -185,7 +179,7 @@ def test_once_is_the_prediction_of_that_step_in_a_real_run(subject, percent):
 
 
 def progress(model, sigma):
-    return Schedule(model.get_model_object("model_sampling"), [sigma, 0.0]).at(sigma).progress
+    return SigmaSchedule(model.get_model_object("model_sampling"), [sigma, 0.0]).at(sigma).progress
 
 
 def test_the_steps_before_are_sampled_once(tiny, model):

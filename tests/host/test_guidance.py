@@ -20,7 +20,7 @@ from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
 from pack.py.host.families import adapter_of, blocks_of, network_of
 from pack.py.host.prefix import Prefixes
-from pack.py.host.progress import Schedule
+from pack.py.host.sigma_schedule import SigmaSchedule
 from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
 from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 
@@ -166,7 +166,7 @@ def test_at_least_half_of_the_window_is_guided(tiny, model, monkeypatch, caplog,
     guided, terms = [], EntropyGuidance._terms
     monkeypatch.setattr(EntropyGuidance, "_terms", lambda self, p, *more: guided.append(p.step.index) or terms(self, p, *more))
     sampling = model.get_model_object("model_sampling")
-    steps = Schedule(sampling, comfy.samplers.calculate_sigmas(sampling, "simple", 20).tolist()).steps()
+    steps = SigmaSchedule(sampling, comfy.samplers.calculate_sigmas(sampling, "simple", 20).tolist()).steps()
     window = Window(0.0, steps[windowed - 1].progress)
     latent = sample(tiny, attach(model, EntropyGuidance(scale=2.0, window=window)), steps=20)
     measured = {1: 1, 2: 1, 3: 1, 5: 2, 20: 3}[windowed]

@@ -4,7 +4,6 @@ import clips  # of tests/unit
 import comfy.clip_vision
 import comfy.model_management
 import comfy.utils
-import folder_paths
 import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
@@ -24,12 +23,6 @@ from tools.server import Server
 def named_vision(request):
     with torch.inference_mode():
         return request.param, vision_model(CONFIGS[request.param])
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
-    return tmp_path
 
 
 @pytest.fixture

@@ -127,16 +127,13 @@ def traced(tiny, model):
         return trace, {"samples": sample(tiny, watched)}
 
 
-def test_pictures_and_report(traced, monkeypatch, tmp_path):
-    import folder_paths
-
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+def test_pictures_and_report(traced, temporary_folder):
     trace, samples = traced
     for node in (TensionHeatmapNode, FrameAttentionNode):
         output = node.execute(**defaults(node, trace=trace, samples=samples))
         (image,) = output.args
         assert image.shape[0] == 1 and image.shape[2:] == (1024, 3)
-        assert list(tmp_path.iterdir()) and output.ui
+        assert list(temporary_folder.iterdir()) and output.ui
     (report,) = run(TraceInfoNode, trace=trace, samples=samples)
     assert "SpectralTransportHomeostasis acted on 6 calls, 3 of 3 steps, blocks 1-2" in report, "its weight is 0 at block 0"
 

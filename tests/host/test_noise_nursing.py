@@ -3,7 +3,6 @@
 import comfy.model_management
 import comfy.sample
 import comfy.samplers
-import folder_paths
 import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
@@ -27,11 +26,6 @@ from pack.py.techniques.sth import SpectralTransportHomeostasis
 
 FAMILIES = ["wan_t2v", "ltxv", "hunyuan_video_t2v", "mochi", "cosmos"]
 PROMPT = "a red circle moves left on a white background"
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tools.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = json.loads((ROOT / "example_workflows" / "api" / "Spectral Transport Homeostasis.json").read_text())
-STH, TRACE, BASELINE, TREATED = "5", "6", "7", "8"
+STH, TRACE, TREATED = "5", "6", "8"
 HEATMAP, REPORT, CLIPS = "18", "21", "13"
 
 

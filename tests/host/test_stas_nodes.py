@@ -351,11 +351,10 @@ def test_a_trace_without_a_run_says_what_to_connect(model):
 
 
 @pytest.mark.parametrize("picture", PICTURES)
-def test_charts(watched, monkeypatch, tmp_path, picture):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+def test_charts(watched, temporary_folder, picture):
     trace, samples, *_ = watched
     (image,) = run(MassiveActivationChartNode, trace=trace, samples=samples, picture=picture)
-    assert image.shape[0] == 1 and image.shape[2:] == (1024, 3) and list(tmp_path.iterdir())
+    assert image.shape[0] == 1 and image.shape[2:] == (1024, 3) and list(temporary_folder.iterdir())
 
 
 def test_a_chart_of_what_was_not_kept_says_what_was(watched):

@@ -3,7 +3,6 @@
 import clips  # of tests/unit
 import comfy.context_windows
 import comfy.model_management
-import folder_paths
 import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
@@ -32,12 +31,6 @@ from tools.client import Client, PromptError
 from tools.server import Server
 
 SPREAD_OVER_FAMILIES = ("wan_t2v", "svd", "ltx_2", "cogvideox_t2v", "hunyuan_video_t2v", "cosmos", "wan_i2v_2.1")
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
-    return tmp_path
 
 
 def video(tiny, seed=5):

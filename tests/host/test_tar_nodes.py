@@ -226,10 +226,7 @@ def test_rows_without_a_bias_reach_the_kernel_as_they_are(kind, few):
 # The picture
 
 
-def test_the_picture_shows_every_band_on_the_model(model, monkeypatch, tmp_path):
-    import folder_paths
-
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
+def test_the_picture_shows_every_band_on_the_model(model):
     patched, _ = TAR(model=TAR(model=model)[0], strength=-1.0)
     one, two = (RegularizationMatrixNode.execute(m, 9) for m in (TAR(model=model)[0], patched))
     assert one.args[0].shape[0] == 1 and one.args[0].shape[2:] == (1024, 3) and one.ui

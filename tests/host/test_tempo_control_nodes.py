@@ -1,7 +1,6 @@
 """TempoControl, Word Attention and Tempo Report on the demo model, from node to picture, and what they say to bad input."""
 
 import comfy.sample
-import folder_paths
 import pytest
 import torch
 from families import tiny_networks
@@ -17,11 +16,6 @@ from pack.py.core.store import RUNS
 from pack.py.demo import network, text, vae
 
 PROMPT = "a (red circle:1.2) moves left on a white background"
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
 
 
 @pytest.fixture(scope="module")

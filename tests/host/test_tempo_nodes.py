@@ -2,7 +2,6 @@
 
 import math
 
-import folder_paths
 import pytest
 import torch
 from comfy.nested_tensor import NestedTensor
@@ -19,12 +18,6 @@ from tools.server import Server
 from comfy_api.input import LinearCurve, MonotoneCubicCurve  # isort: skip (after comfy_api.latest)
 
 CLIP = Clip(9, 4)
-
-
-@pytest.fixture(autouse=True)
-def temporary_folder(monkeypatch, tmp_path):
-    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path))
-    return tmp_path
 
 
 def sound(*times, seconds=4.0, rate=16000):

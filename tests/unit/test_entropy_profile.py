@@ -63,7 +63,7 @@ def test_notes(kind):
 def test_no_rows_record_no_entropy():
     call = replace(attention("self"), out=torch.zeros(2, 2, 29, 5))
     assert {note.name for note in FrameAttentionRecorder().seen(call, call)} == FRAMES
-    with pytest.raises(TemporalAttentionError, match="0 or more rows"):
+    with pytest.raises(TemporalAttentionError, match="at least 0 for entropy_rows"):
         FrameAttentionRecorder(entropy_rows=-1)
 
 
@@ -139,7 +139,10 @@ def test_halves():
     assert profile(50).halves == ({0}, frozenset())
 
 
-@pytest.mark.parametrize("blocks,text", [((0, 1, 2, 5), "0-2, 5"), ((7,), "7"), ((), ""), ((3, 1), "1, 3"), ((4, 5), "4-5")])
+LISTS = [((0, 1, 2, 5), "0-2, 5"), ((7,), "7"), ((), ""), ((3, 1), "1, 3"), ((4, 5), "4-5"), ((9, 7, 8), "7-9")]
+
+
+@pytest.mark.parametrize("blocks,text", [*LISTS, ((1, 3, 4), "1, 3-4")])
 def test_block_lists(blocks, text):
     assert block_list(blocks) == text
 

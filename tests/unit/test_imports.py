@@ -20,7 +20,6 @@ MAY_IMPORT = {
 MAY_KNOW_COMFY = {"host", "demo"}
 COMFY = {"comfy", "comfy_api", "comfy_execution", "comfy_extras"}
 COMFY |= {"nodes", "folder_paths", "server", "execution", "latent_preview"}
-HEAVY = {"matplotlib", "scipy", "kornia"}
 FILES = sorted((ROOT / "py").rglob("*.py"))
 
 

@@ -86,11 +86,6 @@ def test_a_report_of_very_many_channels_is_cut():
     assert text.count("weak   ") == massive.MOST_ROWS and "... and 18 more" in text
 
 
-@pytest.mark.parametrize("numbers,text", [((3,), "3"), ((0, 1, 2, 5), "0-2, 5"), ((9, 7, 8), "7-9"), ((1, 3, 4), "1, 3-4")])
-def test_ranges(numbers, text):
-    assert massive.ranges(numbers) == text
-
-
 # Values
 
 

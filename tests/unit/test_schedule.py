@@ -10,7 +10,7 @@ from naive_curves import naive_curve
 
 from pack.py.core.curves import INTERPOLATIONS, UNITS, Clip, Keyframes, Onsets, Point, Samples
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.schedule import Line, Schedule, format_schedule, parse_schedule
+from pack.py.core.schedule import BARE, Line, Schedule, parse_schedule
 from pack.py.core.tempo import Tempo, Track
 from pack.py.maths.onsets import RATE
 
@@ -19,6 +19,20 @@ VECTORS = json.loads((Path(__file__).parents[1] / "schedule_vectors.json").read_
 
 def numbered(vectors):
     return [pytest.param(vector, id=f"{i}: {vector['text'][:24]!r}") for i, vector in enumerate(vectors)]
+
+
+def format_schedule(schedule):
+    """The one text of a schedule, which the editor writes too."""
+    return "\n".join(map(written, schedule.lines))
+
+
+def written(line):
+    plain = BARE.fullmatch(line.phrase)
+    escaped = line.phrase.replace("\\", "\\\\").replace('"', '\\"')
+    words = line.phrase if plain else f'"{escaped}"'
+    option = f" [{line.interpolation}]" if line.interpolation else ""
+    points = f": {', '.join(map(str, line.points))}" if line.points else ""
+    return f"{words}{option}{points}"
 
 
 def structure(schedule):

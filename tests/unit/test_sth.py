@@ -517,7 +517,7 @@ def test_bad_settings_are_named(name, settings):
 
 
 def test_bad_estimators_are_named():
-    with pytest.raises(TemporalAttentionError, match="estimator.*same_position, pooled, exact.*'dense'"):
+    with pytest.raises(TemporalAttentionError, match="estimator.*'same_position', 'pooled', 'exact'.*'dense'"):
         Estimator("dense")
     for rows in (0, -3):
         with pytest.raises(TemporalAttentionError, match=f"row.*{rows}"):

@@ -16,7 +16,7 @@ from tools.checklist.workbench import Workbench
 from tools.client import Client, Prompt, PromptError
 from tools.examples.recipe import filled_node
 
-STH, TRACE, BASELINE, TREATED = "5", "6", "7", "8"  # in the example of that name
+STH, TRACE, BASELINE = "5", "6", "7"  # in the example of that name
 EXAMPLE, BLUEPRINT = "Spectral Transport Homeostasis", "Baseline against STH"
 STEPS, MANY_STEPS = 3, 2000
 PREVIEW = 4  # the host's number for a picture with facts about it

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..figure import colours
+from ..figure import colour_map, colours, ticks
 from .common import BETTER_MAP, Look, heading
 
 MOST_TICKS = 6
@@ -24,16 +24,13 @@ class Panel:
 
 def draw_cells(drawing, axes, panel: Panel, look: Look, outer: tuple[bool, bool]) -> None:
     """Draws a panel; `outer` says whether it stands at the left and at the bottom of the page, where the axes are named."""
-    import matplotlib
-
     cmap, low, high = colours(panel.cells, panel.center)
-    cmap = matplotlib.colormaps[BETTER_MAP] if panel.better else cmap
-    cmap = cmap.with_extremes(bad=look.theme.missing)
+    cmap = colour_map(BETTER_MAP if panel.better else cmap.name, look.theme.missing)
     cells = np.ma.masked_invalid(panel.cells)
     mesh = axes.imshow(cells, cmap=cmap, vmin=low, vmax=high, aspect="auto", interpolation="nearest")
     axes.spines[:].set_visible(False)
     for count, set_ticks in zip(panel.cells.shape, (axes.set_yticks, axes.set_xticks), strict=True):
-        set_ticks(range(0, count, max(1, -(-count // MOST_TICKS))))
+        set_ticks(ticks(count, MOST_TICKS))
     left, bottom = outer
     axes.set_ylabel("block" if left else "")
     axes.set_xlabel("step" if bottom else "")

@@ -11,12 +11,13 @@ import numpy as np
 
 from ...core.errors import TemporalAttentionError
 from ...core.trace_set import TraceSet, Video
-from ...measures.paired import BETTER, FEWEST_VIDEOS, compared
+from ...measures.paired import BETTER, FEWEST_VIDEOS, better_sense, compared
 from ...measures.tension_statistics import ACTIVE, DEPTH
-from ..figure import LIGHT, Theme, figure
+from ..figure import LIGHT, Theme, caption, figure, small_print
 
 BETTER_MAP = "BrBG"  # brown = worse, green-blue = better; told apart without red and green
 LONGEST_LINE = 138  # letters of small print
+BINS = 40  # of a histogram
 METRICS = ("H_vN", "H_row", "Gini", "self-retention", "cross-frame mass", "effective rank")
 LABELS = {
     "T": "Spectral Tension T",
@@ -56,11 +57,11 @@ class Look:
 def page(height: float, title: str, traces: TraceSet, look: Look, calls: str, pairs: bool = True) -> Iterator:
     """A figure with its title, and in small print which videos and calls it shows; `pairs`: it compares them with baselines."""
     with figure(height, title, theme=look.theme) as drawing:
-        drawing.supxlabel(_small_print(traces, look, calls, pairs), x=0.01, ha="left", color=look.theme.muted, fontsize=8)
+        small_print(drawing, _described(traces, look, calls, pairs), look.theme)
         yield drawing
 
 
-def _small_print(traces: TraceSet, look: Look, calls: str, pairs: bool) -> str:
+def _described(traces: TraceSet, look: Look, calls: str, pairs: bool) -> str:
     first, count = traces.videos[0], len(traces.videos)
     videos = f"{count} video{'s' if count > 1 else ''}"
     against = "; each call against itself before the edits" if traces.own_baseline else "; against baseline runs"
@@ -129,7 +130,7 @@ def every(video: Video) -> np.ndarray:
 
 def heading(axes, text: str, look: Look, small: str = "") -> None:
     """The title of a panel, and under it a line in small print."""
-    axes.set_title(f"{text}\n{small}" if small else text, fontsize=8, color=look.theme.muted)
+    caption(axes, f"{text}\n{small}" if small else text, look.theme)
 
 
 def few_ticks(axes, x: int = 5, y: int = 5) -> None:
@@ -138,9 +139,9 @@ def few_ticks(axes, x: int = 5, y: int = 5) -> None:
     axes.locator_params(axis="y", nbins=y)
 
 
-def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]], bins: int = 40) -> None:
+def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]]) -> None:
     """Filled histograms of (label, values, colour) on shared bins, as shares of their calls."""
-    edges = np.histogram_bin_edges(np.concatenate([values for _, values, _ in series]), bins)
+    edges = np.histogram_bin_edges(np.concatenate([values for _, values, _ in series]), BINS)
     for label, values, colour in series:
         counts, _ = np.histogram(values, edges)
         axes.stairs(counts / max(len(values), 1), edges, fill=True, alpha=0.35, color=colour)
@@ -150,16 +151,15 @@ def histogram(axes, series: Sequence[tuple[str, np.ndarray, str]], bins: int = 4
 
 def paired_scatter(axes, baseline: np.ndarray, treated: np.ndarray, name: str, look: Look) -> None:
     """A point a video over the line of no change, with the sign test of its differences."""
-    better = BETTER[name]
     known = np.isfinite(baseline) & np.isfinite(treated)
     low, high = _limits(np.concatenate([baseline[known], treated[known]]))
     axes.axline((low, low), slope=1, color=look.theme.line, linewidth=0.8, linestyle="--")
     axes.scatter(baseline[known], treated[known], s=18, color=look.theme.single, alpha=0.8, linewidths=0)
     axes.set(xlim=(low, high), ylim=(low, high), xlabel="baseline", ylabel="treated")
     few_ticks(axes, 3)
-    sense = f"{LABELS[name]} ({'higher' if better > 0 else 'lower'} is better)"
+    sense = f"{LABELS[name]} ({better_sense(name)} is better)"
     sense = LABELS[name] if name in NO_SENSE else sense
-    heading(axes, sense, look, said(better * (treated - baseline), NO_SENSE.get(name, "improved")))
+    heading(axes, sense, look, said(BETTER[name] * (treated - baseline), NO_SENSE.get(name, "improved")))
 
 
 def said(differences: np.ndarray, verb: str = "improved") -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 from ...core.trace_set import TraceSet
 from ...measures.paired import improvement
 from ..figure import to_image
-from .common import LABELS, METRICS, Look, active_calls, few_ticks, gathered, heading, page
+from .common import BINS, LABELS, METRICS, Look, active_calls, few_ticks, gathered, heading, page
 
 TAIL = 0.5  # percent at each end that the histograms leave out, so that a few calls do not flatten the rest
 
@@ -32,7 +32,7 @@ def per_call_improvement(traces: TraceSet, look: Look) -> Tensor:
 
 def _histogram(axes, values: np.ndarray, name: str, look: Look) -> None:
     low, high = np.percentile(values, (TAIL, 100 - TAIL))
-    counts, edges = np.histogram(values, 40, (low, high) if high > low else None)
+    counts, edges = np.histogram(values, BINS, (low, high) if high > low else None)
     colours = [look.theme.single if middle >= 0 else look.theme.treated for middle in (edges[1:] + edges[:-1]) / 2]
     axes.bar(edges[:-1], counts / len(values), np.diff(edges), align="edge", color=colours)
     axes.axvline(0, color=look.theme.line, linewidth=0.8)

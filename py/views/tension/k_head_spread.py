@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...core.trace_set import TraceSet, Video
 from ..figure import to_image
-from .common import Look, active_calls, deep_calls, few_ticks, gathered, heading, page, thinned
+from .common import BINS, Look, active_calls, deep_calls, few_ticks, gathered, heading, page, thinned
 
 NAME = "head spread"
 MOST_POINTS = 3000
@@ -28,7 +28,7 @@ def head_spread(traces: TraceSet, look: Look) -> Tensor:
         change = treated - baseline
         if len(change):
             low, high = np.percentile(change, (0.5, 99.5))
-            counts, edges = np.histogram(change, 40, (low, high) if high > low else None)
+            counts, edges = np.histogram(change, BINS, (low, high) if high > low else None)
             right.stairs(counts / len(change), edges, fill=True, color=look.theme.single)
         right.axvline(0, color=look.theme.line, linewidth=0.8)
         right.set(xlabel="treated - baseline", ylabel="share of calls")

@@ -4,7 +4,7 @@ import comfy.model_sampling as ms
 import pytest
 
 from pack.py.core.intervention import Window
-from pack.py.host.progress import Schedule
+from pack.py.host.sigma_schedule import SigmaSchedule
 
 
 class Config:
@@ -27,7 +27,9 @@ SAMPLINGS = {
 def test_progress_inverts_percent_to_sigma(name, percent):
     sampling = SAMPLINGS[name]
     sigma = min(float(sampling.percent_to_sigma(percent)), float(sampling.sigma_max))
-    assert Schedule(sampling, [sigma, 0.0]).at(sigma).progress == pytest.approx(percent, abs=2e-3 if "discrete" in name else 1e-5)
+    assert SigmaSchedule(sampling, [sigma, 0.0]).at(sigma).progress == pytest.approx(
+        percent, abs=2e-3 if "discrete" in name else 1e-5
+    )
 
 
 @pytest.mark.parametrize("percent", [0.1, 0.25, 0.5, 0.75])
@@ -36,12 +38,12 @@ def test_a_window_that_ends_at_a_step_contains_it(percent):
     import torch
 
     sigma = float(torch.tensor(sampling.percent_to_sigma(percent), dtype=torch.float32))
-    step = Schedule(sampling, [sigma, 0.0]).at(sigma)
+    step = SigmaSchedule(sampling, [sigma, 0.0]).at(sigma)
     assert Window(0.0, percent).contains(step) and Window(percent, 1.0).contains(step)
 
 
 def test_steps_between_two_sigmas_belong_to_the_earlier_one():
-    schedule = Schedule(SAMPLINGS["flow shift 1"], [1.0, 0.75, 0.5, 0.25, 0.0])
+    schedule = SigmaSchedule(SAMPLINGS["flow shift 1"], [1.0, 0.75, 0.5, 0.25, 0.0])
     assert [schedule.at(s).index for s in (1.0, 0.9, 0.75, 0.6, 0.5, 0.25)] == [0, 0, 1, 1, 2, 3]
     assert schedule.at(0.25).total == 4
 
@@ -50,11 +52,14 @@ def test_steps_between_two_sigmas_belong_to_the_earlier_one():
 def test_the_step_depends_on_the_sigma_alone(sigma, step):
     """dpm_fast and dpm_adaptive hardly ever ask at a sigma of the schedule."""
     falling = [1.0, 0.75, 0.5, 0.25, 0.0]
-    assert Schedule(SAMPLINGS["flow shift 1"], falling).at(sigma).index == step
-    assert Schedule(SAMPLINGS["flow shift 1"], falling[::-1]).at(sigma).index == 3 - step
+    assert SigmaSchedule(SAMPLINGS["flow shift 1"], falling).at(sigma).index == step
+    assert SigmaSchedule(SAMPLINGS["flow shift 1"], falling[::-1]).at(sigma).index == 3 - step
 
 
 def test_noise_level():
-    flow, edm = Schedule(SAMPLINGS["flow shift 8 (Wan)"], [1.0, 0.0]), Schedule(SAMPLINGS["continuous EDM (SVD)"], [700.0, 0.0])
+    flow, edm = (
+        SigmaSchedule(SAMPLINGS["flow shift 8 (Wan)"], [1.0, 0.0]),
+        SigmaSchedule(SAMPLINGS["continuous EDM (SVD)"], [700.0, 0.0]),
+    )
     assert flow.at(0.8).noise == pytest.approx(0.8)
     assert edm.at(700.0).noise == pytest.approx(1.0, abs=1e-5) and edm.at(1.0).noise == pytest.approx(2**-0.5)

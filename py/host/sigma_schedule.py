@@ -14,7 +14,7 @@ BISECTIONS = 30
 DIGITS = 6  # sigmas come as float32: without rounding a step at exactly 50 % would miss a window that ends there
 
 
-class Schedule:
+class SigmaSchedule:
     """The sigmas of one run.
 
     Args:

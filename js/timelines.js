@@ -18,7 +18,7 @@ const COMES_BACK = 2000 // milliseconds
 let left = {}
 
 app.registerExtension({
-  name: 'temporalattention.schedule_editor',
+  name: 'temporalattention.timelines',
   nodeCreated(node) {
     const View = VIEWS[node.constructor.comfyClass]
     if (View) attach(node, View)
