@@ -33,7 +33,7 @@ BIASES = {
 
 
 @pytest.mark.parametrize("bias", BIASES.values(), ids=BIASES)
-@pytest.mark.parametrize("most", [2**22, 100])
+@pytest.mark.parametrize("most", [2**22, 300, 160, 100, 5])
 def test_values_and_gradients_equal_the_dense_softmax(monkeypatch, bias, most):
     monkeypatch.setattr(word_columns, "MOST_ELEMENTS", most)
     q, k, weights = inputs()
@@ -57,3 +57,14 @@ def test_keys_without_gradient_and_half_precision():
 def test_huge_scores_stay_finite():
     q = torch.full((1, 1, 2, 4), 1e4)
     assert torch.isfinite(softmax_columns(q, torch.eye(4).view(1, 1, 4, 4).repeat(1, 1, 2, 1) * 1e4, KEYS, 1.0)).all()
+
+
+def test_the_keys_of_long_videos_are_brought_to_float32_once(monkeypatch):
+    """They were so for every part of the rows: cubic in the tokens where text and video share one attention."""
+    monkeypatch.setattr(word_columns, "MOST_ELEMENTS", 5)
+    converted = []
+    convert = torch.Tensor.float
+    monkeypatch.setattr(torch.Tensor, "float", lambda x: converted.append(x.numel()) or convert(x))
+    q, k, _ = inputs(dtype=torch.bfloat16)
+    softmax_columns(q.detach(), k.detach(), KEYS, 0.4)
+    assert sum(converted) == q.numel() + k.numel()
