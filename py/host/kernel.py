@@ -25,10 +25,12 @@ NOTHING_GIVEN = (None,) * 4
 class HostCall:
     """One call `func(q, k, v, heads, mask, ...)` as the host's models make it.
 
-    Heads and mask come by position or by keyword; tensors are [B, L, H*D], or [B, H, L, D] with `skip_reshape`.
+    Heads and mask come by position or by keyword; tensors are [B, L, H*D], or [B, H, L, D] with `skip_reshape`. `plain` is the
+    function itself where `func` goes through other packs' overrides first.
     """
 
     func: Callable[..., Tensor]
+    plain: Callable[..., Tensor]
     q: Tensor
     k: Tensor
     v: Tensor
@@ -38,11 +40,11 @@ class HostCall:
     fold: Fold = NOTHING
 
     @classmethod
-    def parse(cls, func: Callable[..., Tensor], args: tuple, kwargs: dict) -> HostCall:
+    def parse(cls, func: Callable[..., Tensor], plain: Callable[..., Tensor], args: tuple, kwargs: dict) -> HostCall:
         """Sorts the positional and keyword arguments of an attention override."""
         options = {**dict(zip(POSITIONAL, args, strict=False)), **kwargs}
         named = {name: options.pop(name, None) for name in POSITIONAL[:5]}
-        return cls(func, **named, options=options)
+        return cls(func, plain, **named, options=options)
 
     def folded(self, fold: Fold) -> HostCall:
         """The same call, seen without its folding of space or time into the batch."""
@@ -81,7 +83,7 @@ class HostCall:
             for own, edited, view in zip((self.q, self.k, self.v), (call.q, call.k, call.v), views, strict=True)
         )
         mask = self.mask if call.bias is bias is not None else self._mask_of(call)
-        return self.fold.open(self._kernel(q, k, v, mask, self.options))
+        return self.fold.open(self._in_host(self.func, q, k, v, mask, self.options))
 
     def _run_biased(self, call: Attention) -> Tensor:
         """Rows with the same low-rank biases share a kernel call; rows without any are computed as if nobody had one."""
@@ -91,18 +93,29 @@ class HostCall:
         if not part.low_rank:
             return self.run(part, NOTHING_GIVEN)
         q, k, v, a, b = (self.fold.close(x) for x in (part.q, part.k, part.v, *joined(part)))
-        # Only wider heads need them: the scale of the real width, and no int8 kernel, which would lose the bias among the keys.
-        wide = {**self.options, "scale": part.scale, "low_precision_attention": False}
 
-        def plain(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-            options = self.options if q.shape[3] == part.q.shape[3] else wide
-            return self._kernel(*(self._to_layout(x) for x in (q, k, v)), mask, options)
+        def kernel(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+            return self._biased_kernel(q, k, v, mask, part.scale, wider=q.shape[3] > part.q.shape[3])
 
-        return self.fold.open(attend(q, k, v, self._mask_of(part), a, b, part.scale, plain))
+        return self.fold.open(attend(q, k, v, self._mask_of(part), a, b, part.scale, kernel))
 
-    def _kernel(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, options: dict) -> Tensor:
-        """The host's function on tensors in its own layout: [b, H, l, D]."""
-        out = self.func(q, k, v, self.heads, mask=mask, **options)
+    def _biased_kernel(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, wider: bool) -> Tensor:
+        """Attention with a bias in columns of `wider` heads, or in the mask: never in int8, which would lose it.
+
+        Other packs' kernels may refuse masks or drop them, so calls with ours are left out of their overrides; and they may know
+        no scale but that of the heads' width, so wider queries are brought to it.
+        """
+        func, options = (self.func if wider else self.plain), {**self.options, "low_precision_attention": False}
+        if wider:
+            options["scale"] = scale
+        if wider and func is not self.plain:
+            options["scale"] = q.shape[3] ** -0.5
+            q = (q.float() * (scale / options["scale"])).to(q.dtype)
+        return self._in_host(func, *(self._to_layout(x) for x in (q, k, v)), mask, options)
+
+    def _in_host(self, func: Callable, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, options: dict) -> Tensor:
+        """A function of the host's kind on tensors in its own layout: [b, H, l, D]."""
+        out = func(q, k, v, self.heads, mask=mask, **options)
         return out if options.get("skip_output_reshape") else out.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
     def to_host(self, out: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class AttentionSlot:
         if self._inside:
             return self._predecessor(func)(*args, **kwargs)
         kernel = func if self._others is ABSENT else self._chained(func)
-        out = self._attention(HostCall.parse(kernel, args, kwargs))
+        out = self._attention(HostCall.parse(kernel, func, args, kwargs))
         return kernel(*args, **kwargs) if out is None else out
 
     def _predecessor(self, func: Callable[..., Tensor]) -> Callable[..., Tensor]:

@@ -28,7 +28,7 @@ class OwnKernels:
         kernel = getattr(module, self._attribute)
 
         def ours(*args, **kwargs) -> Tensor:
-            out = self._attention(HostCall.parse(kernel, args, kwargs))
+            out = self._attention(HostCall.parse(kernel, kernel, args, kwargs))
             return kernel(*args, **kwargs) if out is None else out
 
         setattr(module, self._attribute, ours)

@@ -21,8 +21,8 @@ class RowScores:
 
 
 def over_frames(q: Tensor, k: Tensor, scale: float) -> RowScores:
-    """Exact, where each position attends to itself in all frames. q, k: [B, H, F, S, D]."""
-    scores = torch.einsum("bhfsd, bhgsd -> bhfsg", q, k).float() * scale
+    """Exact, where each position attends to itself in all frames. q, k: [B, H, F, S, D], scaled first: products fit float16."""
+    scores = torch.einsum("bhfsd, bhgsd -> bhfsg", q * scale, k).float()
     return RowScores(scores.amax(-1), scores.mean(-1))
 
 
@@ -37,11 +37,11 @@ def over_video(q: Tensor, k: Tensor, scale: float) -> RowScores:
     shape, q, k = q.shape[:4], q.flatten(2, 3), k.flatten(2, 3)
     keys = k[:, :, _spread_out(max(KEYS, k.shape[3]), k.shape[2], 0.0, k.device)]
     middle = keys.mean(2, keepdim=True)
-    mean = (q @ middle.mT).squeeze(-1).float() * scale
+    mean = (q @ (middle * scale).mT).squeeze(-1).float()
     spread = (keys - middle) * (scale * keys.shape[2] ** -0.5)
     std = torch.linalg.vector_norm(q @ spread.mT, dim=-1, dtype=torch.float32)
     some = _spread_out(QUERIES, q.shape[2], 0.5, q.device)
-    largest = (q[:, :, some] @ k.mT).amax(-1).float() * scale
+    largest = ((q[:, :, some] * scale) @ k.mT).amax(-1).float()
     c = (largest - mean[:, :, some]).sum(-1, keepdim=True) / std[:, :, some].sum(-1, keepdim=True).clamp(min=1e-12)
     return RowScores((mean + c * std).view(shape), mean.view(shape))
 

@@ -3,11 +3,13 @@
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
+from compare import relative
 from families import sample, tiny_networks
 from interventions import QueryGain, Watcher
 
 from pack.py.core.intervention import Where
 from pack.py.host.attach import attach
+from pack.py.techniques.tar import TemporalAttentionRegularization
 
 SLOT = "optimized_attention_override"
 
@@ -158,3 +160,24 @@ def test_masks_over_time_and_space_alone_are_kept(monkeypatch, mask_name):
     neutral = sample(tiny, attach(model, QueryGain(gain=1.0, where=FOLDED)), steps=1)
     assert log and torch.equal(seen, plain) and torch.equal(neutral, plain) and not torch.allclose(bare, plain)
     assert not torch.allclose(sample(tiny, attach(model, QueryGain(gain=2.0, where=FOLDED)), steps=1), plain)
+
+
+def without_scale(func, q, k, v, heads, mask=None, scale=None, **options):
+    """Another pack's flash kernel: it knows no scale but that of the heads' width, and no mask."""
+    assert mask is None, "such a kernel raises here"
+    return func(q, k, v, heads, **options)
+
+
+def in_int8(func, q, k, v, heads, mask=None, low_precision_attention=True, **options):
+    """Another pack's int8 kernel: it drops masks without a word, unless the call must not be in low precision."""
+    return func(q, k, v, heads, mask=mask if low_precision_attention is False else None, **options)
+
+
+@pytest.mark.parametrize("kernel", [without_scale, in_int8])
+@pytest.mark.parametrize("name, latent", [("wan_t2v", (1, 16, 8, 16, 16)), ("svd", None)])
+def test_a_bias_is_exact_on_kernels_that_know_neither_scales_nor_masks(name, latent, kernel):
+    tiny, tar = tiny_networks()[name], TemporalAttentionRegularization(strength=2.0)
+    model, latent = tiny.load(), latent or tiny.latent
+    plain, biased = (sample(tiny, m, latent=latent) for m in (model, attach(model, tar)))
+    replaced = sample(tiny, attach(in_slot(model, kernel), tar), latent=latent)
+    assert relative(replaced, biased) < 1e-5 < 1e-3 < relative(plain, biased)

@@ -158,7 +158,7 @@ def biased_call(kernel, kind, heads_split, output_split, mask):
     q, k, v = (fold.close(torch.randn(2, heads, 24, width, generator=generator)) for _ in range(3))
     given = [x if heads_split else x.transpose(1, 2).flatten(2) for x in (q, k, v)]
     options = {"skip_reshape": heads_split, "skip_output_reshape": output_split}
-    host_call = HostCall(kernel, *given, heads, mask, options, fold)
+    host_call = HostCall(kernel, kernel, *given, heads, mask, options, fold)
     tensors = host_call.given()
     forward = Forward(Step(0, 1, 1.0, 0.0, 1.0), grid, (Branch.UNCOND, Branch.COND), (0, 0))
     site = Site(0, 1, kind)

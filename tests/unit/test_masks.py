@@ -116,7 +116,7 @@ def through(kind, mask, *chain):
     mask = MASKS[mask](batch, tokens)
     own, twice = (host(x, k, v, HEADS, mask) for x in (q, 2 * q))
     host.masks.clear()
-    call = HostCall.parse(host, (q, k, v, HEADS), {"mask": mask}).folded(Fold.of(kind, GRID))
+    call = HostCall.parse(host, host, (q, k, v, HEADS), {"mask": mask}).folded(Fold.of(kind, GRID))
     given = call.given()
     now = Forward(Step(0, 1, 1.0, 0.0, 1.0), GRID, (Branch.UNCOND, Branch.COND), (0, 0))
     event = Attention(Site(0, 1, kind), now, *given, call.scale, lambda edited: call.run(edited, given), (0, 1))

@@ -42,7 +42,7 @@ class GradientKernel:
         return self._attend(*args, **kwargs)
 
     def _attend(self, *args, **kwargs) -> Tensor:
-        call = HostCall.parse(attention_pytorch, args, kwargs)
+        call = HostCall.parse(attention_pytorch, attention_pytorch, args, kwargs)
         queries, keys = call.lengths
         if not self.keep or call.mask is not None or keys < queries:
             return attention_pytorch(*args, **kwargs)
