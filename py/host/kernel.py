@@ -18,7 +18,7 @@ POSITIONAL = ("q", "k", "v", "heads", "mask", "attn_precision", "skip_reshape", 
 
 HeadsFirst = tuple[Tensor, Tensor, Tensor]
 Given = tuple[Tensor | None, ...]  # q, k, v and bias as an `Attention` has them
-NOTHING_GIVEN = (None,) * 4
+NOTHING_GIVEN = (None,) * 4  # for a part of the rows: all of it has to be put into the host's layout
 
 
 @dataclass(frozen=True)
