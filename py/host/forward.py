@@ -10,6 +10,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from ..core.attention import Attention
+from ..core.errors import TemporalAttentionError
 from ..core.events import Block, Forward, Grid, Site
 from ..core.intervention import Prompting
 from ..core.pipeline import Pipeline
@@ -174,9 +175,19 @@ class ForwardScope:
         if placed is None or (site.kind not in CROSS and keys != queries):
             came = f"{call.q.shape[0]} rows, {queries} queries and {keys} keys"
             expected = f"{rows} rows and a video of {self.level.alone.tokens} tokens"
+            self._refuse_mixtures(site, came, expected)
             self.caller.skip(f"an attention of {self.adapter.family} had {came}, where {expected} were expected")
             return None
         return placed
+
+    def _refuse_mixtures(self, site: Site, came: str, expected: str) -> None:
+        """Raises TemporalAttentionError where a call that is passed through would read the texts of all frames side by side."""
+        if self.forward.text is not None and (site.kind == "joint" or site.keys == "text"):
+            raise TemporalAttentionError(
+                f"attention to text with {expected}, for each frame to read its own of several key prompts",
+                came,
+                "Remove the node that changes attention to text (NAG, for example), or use a single prompt.",
+            )
 
     def _edit_block(self, block: BlockSites) -> Callable:
         def edit(module: nn.Module, args: tuple, out: object) -> object:

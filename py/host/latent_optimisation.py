@@ -68,7 +68,7 @@ class LatentOptimisation:
 
         def gradient(x: Tensor, tap: Observer, loss: Loss, context: Tensor | None, keep_attention: bool) -> Tensor:
             comfy.model_management.throw_exception_if_processing_interrupted()
-            conds = with_text(self.guider.conds, context)
+            conds = in_force(with_text(self.guider.conds, context), sigma)
             inner = self.guider.inner_model
             return _within_memory(Question(self.sampling, inner, conds, x, sigma, model_options, tap, loss, keep_attention))
 
@@ -123,6 +123,19 @@ def with_text(conds: dict[str, list[dict]], context: Tensor | None) -> list[dict
             "the sampler's positive prompt to be the text given to TempoControl, encoded with the same CLIP",
             "another conditioning",
             "Connect the same text and the same CLIP to both; a joined or averaged conditioning no longer holds that text.",
+        )
+    return found
+
+
+def in_force(conds: list[dict], sigma: Tensor) -> list[dict]:
+    """Those whose timestep range holds at this sigma. Raises TemporalAttentionError where there is none."""
+    now = float(sigma[0])
+    found = [c for c in conds if c.get("timestep_end", 0.0) <= now <= c.get("timestep_start", math.inf)]
+    if not found:
+        raise TemporalAttentionError(
+            "a prompt that is in force in all steps in which TempoControl acts",
+            "one whose timestep range leaves out this step",
+            "Set start_percent and end_percent inside the prompt's own range, or remove the range from the prompt.",
         )
     return found
 

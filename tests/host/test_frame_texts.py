@@ -10,6 +10,7 @@ from unittest.mock import patch
 import comfy.sample
 import pytest
 import torch
+from comfy.ldm.modules.attention import optimized_attention
 from compare import relative
 from families import conditioning, sample, tiny_networks, windowed
 from interventions import Watcher
@@ -376,3 +377,30 @@ def test_a_plain_conditioning_is_reported(tiny, model, caplog):
     caplog.set_level("INFO", logger="temporal_attention")
     plain = sample(tiny, attach(model, VideoSynopsisPrompting()))
     assert torch.equal(plain, sample(tiny, model)) and "key prompts" in caplog.text
+
+
+class RowByRow:
+    """Another pack's forward of a cross-attention, which asks the kernel for each row of the batch alone."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __call__(self, x, context, transformer_options, **_):
+        own = self.module
+        rows = []
+        for one, text in zip(x.split(1), context.split(1), strict=True):
+            given = own.norm_q(own.q(one)), own.norm_k(own.k(text)), own.v(text)
+            rows.append(optimized_attention(*given, own.num_heads, transformer_options=transformer_options))
+        return own.o(torch.cat(rows))
+
+
+def test_key_prompts_in_an_attention_that_is_passed_through_stop_the_run(tiny, model):
+    """Each frame would read the texts of all frames, side by side."""
+    changed = model.clone()
+    for i, block in enumerate(model.model.diffusion_model.blocks):
+        changed.add_object_patch(f"diffusion_model.blocks.{i}.cross_attn.forward", RowByRow(block.cross_attn))
+    vsp = attach(changed, VideoSynopsisPrompting())
+    alone = {"positive": synopsis(tiny, [1, 5]), "cfg": 1.0}
+    assert torch.equal(sample(tiny, vsp, **alone), sample(tiny, attach(model, VideoSynopsisPrompting()), **alone))
+    with pytest.raises(TemporalAttentionError, match="Remove the node that changes attention to text"):
+        sample(tiny, vsp, positive=synopsis(tiny, [1, 5]), cfg=4.0)

@@ -186,6 +186,18 @@ def test_another_text_is_refused(tiny, model):
         run(tiny, control(tiny, model), positive=longer_text)
 
 
+def ranged(conds, start, end):
+    return [[text, {**options, "start_percent": start, "end_percent": end}] for text, options in conds]
+
+
+def test_a_prompt_whose_timestep_range_begins_later_is_named(tiny, model):
+    own, other = conditioning(tiny, 1), conditioning(tiny, 5)
+    timed = control(tiny, model)
+    assert torch.isfinite(run(tiny, timed, positive=ranged(own, 0.0, 0.4) + ranged(other, 0.4, 1.0))).all()
+    with pytest.raises(TemporalAttentionError, match="timestep range leaves out this step"):
+        run(tiny, timed, positive=ranged(own, 0.4, 1.0) + ranged(other, 0.0, 0.4))
+
+
 def test_of_joined_conditionings_the_one_with_the_text_counts(tiny, model):
     both = [*conditioning(tiny, 7), *conditioning(tiny, 1)]
     assert not torch.equal(run(tiny, control(tiny, model), positive=both), run(tiny, model, positive=both))
