@@ -6,7 +6,7 @@ from pathlib import Path
 
 from comfy_api.latest import io
 
-from ..py.core.profile import MassiveProfile
+from ..py.records.profile import MassiveProfile
 from ..py.techniques.stas_presets import guessed_block, preset_of
 from . import _inputs as shared
 from ._files import SUFFIX, checked, folder, plain_name

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..py.core.entropy_profile import EntropyProfile, main_profile, profiles_of
 from ..py.core.intervention import Where
 from ..py.core.store import RUNS
 from ..py.host.attach import attach
@@ -14,6 +13,7 @@ from ..py.host.preview import clips
 from ..py.host.trials import Trials
 from ..py.measures.change import Pictured, change
 from ..py.measures.sweep import GROUPS, Sweep, items
+from ..py.records.entropy_profile import EntropyProfile, main_profile, profiles_of
 from ..py.techniques.pattern import PatternEntropy
 from ..py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 from ..py.techniques.record import FrameAttentionRecorder

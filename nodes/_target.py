@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where
-from ..py.core.profile import MassiveProfile
 from ..py.host.families import adapter_of, blocks_of
 from ..py.host.hidden_size import hidden_size
+from ..py.records.profile import MassiveProfile
 from ..py.techniques.stas_presets import Preset, guessed_block, preset_of
 from ..py.views.massive import nothing_massive
 from . import _inputs as shared

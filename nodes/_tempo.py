@@ -6,11 +6,11 @@ import logging
 
 from comfy_api.latest import io, ui
 
-from ..py.core.curves import Clip
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.store import Found
-from ..py.core.tempo import Tempo
 from ..py.host.latents import video_of
+from ..py.prompts.curves import Clip
+from ..py.prompts.tempo import Tempo
 from ..py.techniques.word_record import WordRecorder
 from ..py.views.tempo_chart import tempo_chart
 from . import _inputs as shared

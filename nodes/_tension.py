@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.trace_set import TraceSet as Videos
-from ..py.core.trace_set import trace_set
 from ..py.measures.tension_statistics import ACTIVE, DEPTH
+from ..py.records.trace_set import TraceSet as Videos
+from ..py.records.trace_set import trace_set
 from ..py.views.figure import THEMES
 from ..py.views.tension.common import Look
 from . import _inputs as shared

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..py.core.curves import Onsets
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.tempo import Tempo, Track
 from ..py.maths.onsets import onset_strength
+from ..py.prompts.curves import Onsets
+from ..py.prompts.tempo import Tempo, Track
 from . import _inputs as shared
 from . import _tempo
 

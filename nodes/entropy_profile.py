@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..py.core.entropy_profile import main_profile, profiles_of
+from ..py.records.entropy_profile import main_profile, profiles_of
 from ..py.views.blocks import block_list
 from ..py.views.entropy_charts import entropy_bars, entropy_over_steps
 from ..py.views.entropy_report import entropy_report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.profile_file import load
+from ..py.records.profile_file import load
 from ..py.views.massive import massive_report
 from . import _inputs as shared
 from . import _massive as massive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..py.core.trace_file import load
+from ..py.records.trace_file import load
 from ..py.views.run_facts import run_facts_text
 from . import _inputs as shared
 from ._files import unknown

@@ -5,9 +5,9 @@ from __future__ import annotations
 from comfy_api.latest import io, ui
 
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.findings import candidates
-from ..py.core.massive_trace import profile_of, records_of
 from ..py.core.trace import Record
+from ..py.records.findings import candidates
+from ..py.records.massive_trace import profile_of, records_of
 from ..py.views.massive_charts import channel_along_tokens, channels_over_tokens, regions_over_steps
 from ..py.views.massive_values import followed
 from . import _inputs as shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..py.core.massive_trace import profile_of, records_of
+from ..py.records.massive_trace import profile_of, records_of
 from ..py.views.massive import massive_report
 from . import _inputs as shared
 from . import _massive as massive

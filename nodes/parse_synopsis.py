@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io
 
-from ..py.core.key_prompts import format_key_prompts
+from ..py.prompts.key_prompts import format_key_prompts
 from ..py.text.synopsis import parse_synopsis, synopsis_report
 from . import _inputs as shared
 

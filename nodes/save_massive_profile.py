@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..py.core.profile_file import save
+from ..py.records.profile_file import save
 from . import _inputs as shared
 from . import _massive as massive
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import io, ui
 
-from ..py.core.trace_file import save
+from ..py.records.trace_file import save
 from . import _inputs as shared
 from ._files import folder, numbered
 from ._traces import FOLDER

@@ -6,12 +6,12 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where, Window
-from ..py.core.tempo import Tempo
-from ..py.core.timed_words import TimedWords
 from ..py.host.attach import attach
 from ..py.host.families import adapter_of, blocks_of
 from ..py.host.tokens_of_text import encode_text
 from ..py.maths.tempo_losses import ENTROPY_WEIGHT, MASS_WEIGHT
+from ..py.prompts.tempo import Tempo
+from ..py.prompts.timed_words import TimedWords
 from ..py.techniques.tempo_control import TempoControl
 from ..py.techniques.word_maps import KINDS
 from ..py.techniques.word_record import WordRecorder

@@ -7,10 +7,10 @@ from comfy_api.latest import io
 
 from comfy_api.input import CurveInput  # isort: skip (it imports comfy_api.latest, which imports it)
 
-from ..py.core.curves import INTERPOLATIONS, Samples
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.schedule import parse_schedule
-from ..py.core.tempo import Tempo, Track
+from ..py.prompts.curves import INTERPOLATIONS, Samples
+from ..py.prompts.schedule import parse_schedule
+from ..py.prompts.tempo import Tempo, Track
 from . import _inputs as shared
 from . import _tempo
 

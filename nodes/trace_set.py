@@ -5,8 +5,8 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
-from ..py.core.trace_file import load
-from ..py.core.trace_set import joined, trace_set
+from ..py.records.trace_file import load
+from ..py.records.trace_set import joined, trace_set
 from . import _inputs as shared
 from . import _tension as tension
 from ._files import unknown

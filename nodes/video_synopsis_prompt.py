@@ -6,12 +6,12 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.frame_text import KeyMark
-from ..py.core.key_places import Placement
-from ..py.core.key_prompts import parse_key_prompts
 from ..py.host.attach import attach
 from ..py.host.families import adapter_of, blocks_of
 from ..py.host.key_texts import KEY
 from ..py.maths.text_mixture import INTERPOLATIONS
+from ..py.prompts.key_places import Placement
+from ..py.prompts.key_prompts import parse_key_prompts
 from ..py.techniques.vsp import VideoSynopsisPrompting
 from . import _inputs as shared
 

@@ -25,10 +25,10 @@ import comfy.sd
 
 from pack.py.core.frame_text import KeyMark
 from pack.py.core.intervention import Where, Window
-from pack.py.core.key_places import Placement
-from pack.py.core.key_prompts import KeyPrompt
 from pack.py.host.attach import attach
 from pack.py.host.key_texts import KEY
+from pack.py.prompts.key_places import Placement
+from pack.py.prompts.key_prompts import KeyPrompt
 from pack.py.techniques.entropy_guidance import EntropyGuidance
 from pack.py.techniques.estimator import NAMES, Estimator
 from pack.py.techniques.massive_record import MassiveActivationRecorder

@@ -16,12 +16,12 @@ import numpy as np
 
 from tools import inside_host  # noqa: F401  isort: skip  (makes `pack` importable)
 
-from pack.py.core import trace_file
-from pack.py.core.entropy_profile import profiles_of
 from pack.py.core.events import Branch, Site, Step
 from pack.py.core.trace import Record, Trace
-from pack.py.core.trace_set import trace_set
 from pack.py.measures.tension_statistics import ACTIVE, statistics
+from pack.py.records import trace_file
+from pack.py.records.entropy_profile import profiles_of
+from pack.py.records.trace_set import trace_set
 from pack.py.views.entropy_charts import entropy_bars, entropy_over_steps
 from pack.py.views.heatmap import layer_step_heatmap
 from pack.py.views.matrices import frame_matrices

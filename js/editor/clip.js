@@ -1,4 +1,4 @@
-// Frames, latent frames and seconds of a clip, as py/core/curves.py counts them.
+// Frames, latent frames and seconds of a clip, as py/prompts/curves.py counts them.
 
 import { rounded } from './text.js'
 

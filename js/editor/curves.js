@@ -1,4 +1,4 @@
-// Curves through points, and the masks over latent frames they become, as py/core/curves.py makes them.
+// Curves through points, and the masks over latent frames they become, as py/prompts/curves.py makes them.
 
 /** The value at a video frame. `places` are those of the points, in video frames; without points it is 1 throughout. */
 export function valueAt(frame, points, places, interpolation) {

@@ -1,4 +1,4 @@
-// Where key prompts lie among latent frames and what each frame reads, as py/core/key_places.py and py/maths/text_mixture.py do.
+// Where key prompts lie among latent frames and what each frame reads, as py/prompts/key_places.py and py/maths/text_mixture.py do.
 
 /** Places of prompts in latent frames, 0 to the last, as [number]; those past the end lie on the last. */
 export function keyPlaces(prompts, clip) {

@@ -1,4 +1,4 @@
-// The grammar of py/core/key_prompts.py, with the place of everything in the text. tests/key_prompt_vectors.json holds both
+// The grammar of py/prompts/key_prompts.py, with the place of everything in the text. tests/key_prompt_vectors.json holds both
 // to the same readings and the same lines of errors.
 import { linesOf, SPACE, stripped, TextError } from './text.js'
 

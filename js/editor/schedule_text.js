@@ -1,4 +1,4 @@
-// The grammar of py/core/schedule.py, with the place of everything in the text, so that an edit can leave the rest alone.
+// The grammar of py/prompts/schedule.py, with the place of everything in the text, so that an edit can leave the rest alone.
 // tests/schedule_vectors.json holds both to the same readings and to the same places of errors.
 import { collapsed, linesOf, rounded, TextError } from './text.js'
 

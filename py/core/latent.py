@@ -12,7 +12,6 @@ from torch import Tensor
 if TYPE_CHECKING:
     from .events import CallNotes, Step
     from .intervention import Observer
-    from .timed_words import TimedWords
 
 Loss = Callable[[list["CallNotes"]], Tensor]
 
@@ -22,7 +21,7 @@ class Iteration:
     """One evaluation of a loss, `number` of at most `most` at a step.
 
     `values` has a number for each sample, or one for each sample and phrase; `running` says which samples still change. `words`
-    is what it was for; files do not keep it.
+    tells by equality what it was for; files do not keep it.
     """
 
     step: Step
@@ -31,7 +30,7 @@ class Iteration:
     phrases: tuple[str, ...]
     values: Mapping[str, np.ndarray]
     running: tuple[bool, ...]
-    words: TimedWords | None = None
+    words: object | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from ..core.events import Step
 from ..core.intervention import Intervention, Observer
 from ..core.latent import Iteration, LatentStep, Loss
 from ..core.run import Run
-from ..core.timed_words import same_text
+from ..prompts.timed_words import same_text
 from .families import network_of
 from .gradients.latent import Question, latent_gradient
 from .gradients.memory import peak_bytes

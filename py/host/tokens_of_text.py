@@ -14,7 +14,7 @@ from tokenizers import decoders
 from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
-from ..core.words import not_in_prompt, read_back, tokens_of, with_spaces_of
+from ..prompts.words import not_in_prompt, read_back, tokens_of, with_spaces_of
 from .context_rows import Encoded, encode, inner
 
 EMBEDDING = "embedding:"

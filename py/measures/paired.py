@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binomtest, spearmanr, wilcoxon
 
-from ..core.trace_set import Video
+from ..records.trace_set import Video
 
 FEWEST_VIDEOS = 6
 BETTER = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..core.entropy_profile import EntropyProfile
+from ..records.entropy_profile import EntropyProfile
 from .change import Change
 
 ONE_BLOCK = "block"

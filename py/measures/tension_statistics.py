@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.trace_set import TraceSet, Video
+from ..records.trace_set import TraceSet, Video
 from .paired import Comparison, better_sense, compared, dose_response, improvement, reduction
 
 ACTIVE, DEPTH = 0.03, 0.5

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ..core.attention import Attention
-from ..core.ballot import Ballot
 from ..core.checks import sampled_rows, within
 from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention, Where
 from ..core.rows import take
+from .ballot import Ballot
 from .pattern import PatternEntropy
 
 log = logging.getLogger("temporal_attention")

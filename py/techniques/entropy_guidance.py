@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from ..core.attention import Attention
-from ..core.ballot import LOW, STEPS_AT_MOST, Ballot, elected, measured_steps
 from ..core.checks import finite, one_of, sampled_rows, within
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch, Forward
 from ..core.guidance import Prediction
 from ..core.intervention import Intervention
+from .ballot import LOW, STEPS_AT_MOST, Ballot, elected, measured_steps
 from .pattern import PatternEntropy
 from .perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 

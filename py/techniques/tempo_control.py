@@ -16,8 +16,8 @@ from ..core.checks import at_least, finite
 from ..core.events import Branch, Forward
 from ..core.intervention import Intervention, Where, Window
 from ..core.latent import Iteration, LatentStep
-from ..core.timed_words import TimedWords
 from ..maths.tempo_losses import ENTROPY_WEIGHT, MASS_WEIGHT
+from ..prompts.timed_words import TimedWords
 from .tempo_evaluation import Evaluation
 from .word_maps import KINDS
 from .word_record import WordRecorder

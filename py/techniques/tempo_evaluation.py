@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..core.events import CallNotes
-from ..core.timed_words import TimedWords
 from ..maths.tempo_losses import TempoLosses, tempo_losses
+from ..prompts.timed_words import TimedWords
 
 MEASURES = ("correlation", "magnitude", "entropy", "mass_ratio")
 

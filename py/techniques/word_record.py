@@ -11,7 +11,7 @@ from ..core.attention import Attention
 from ..core.events import Branch, CallNotes, Forward, Note
 from ..core.intervention import Observer, Where
 from ..core.latent import Iteration
-from ..core.timed_words import TimedWords, same_text
+from ..prompts.timed_words import TimedWords, same_text
 from .word_maps import KINDS, reads_text, word_maps
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from ..core.key_prompts import Place
+from ..prompts.key_prompts import Place
 from .place import BRACKETED, read_place
 
 BULLET = re.compile(r"[-–—*+•\u2023\u25aa\u25cf\u25e6·]\s+")

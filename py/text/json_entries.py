@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from ..core.errors import TemporalAttentionError
-from ..core.key_prompts import Place, check_place
+from ..prompts.key_prompts import Place, check_place
 from .entry import Entry, read_entry
 from .place import place_of
 

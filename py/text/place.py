@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..core.key_prompts import Place, check_place
+from ..prompts.key_prompts import Place, check_place
 
 NUMBER = r"\d{1,9}(?:\.\d{1,9})?"
 CLOCK = r"(?:\d{1,2}:)?\d{1,3}:\d{2}(?:\.\d{1,3})?"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ..core.errors import TemporalAttentionError
-from ..core.key_prompts import KeyPrompt, Place, check_order
+from ..prompts.key_prompts import KeyPrompt, Place, check_order
 from .entry import Entry
 from .json_entries import json_entries
 from .lines import line_entries

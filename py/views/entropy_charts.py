@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 from torch import Tensor
 
-from ..core.entropy_profile import EntropyProfile, by_kind, entropy_percent
 from ..core.events import Branch
 from ..core.trace import Trace
+from ..records.entropy_profile import EntropyProfile, by_kind, entropy_percent
 from .figure import BLUE, LIGHT, ORANGE, caption, colour_map, figure, ticks, to_image
 
 HIGHEST, LOWEST, OTHERS = ORANGE, BLUE, "#b9b9b9"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..core.entropy_profile import EntropyProfile, main_profile
+from ..records.entropy_profile import EntropyProfile, main_profile
 from .blocks import block_list
 
 LOW = 50.0  # section 7.3 of the paper: CogVideoX, 15 to 45 %

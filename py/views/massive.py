@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.findings import Finding, candidates, massive_channels, weak_channels
-from ..core.profile import MassiveProfile
 from ..core.trace import Record
 from ..maths.massive_activations import DEVIATIONS, MASSIVE
+from ..records.findings import Finding, candidates, massive_channels, weak_channels
+from ..records.profile import MassiveProfile
 from .blocks import block_list
 from .massive_values import REGIONS, of_channel
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ..core.massive_trace import when
 from ..core.trace import Record, Trace
 from ..maths.massive_activations import massive, ratio, weakly_massive
 from ..maths.token_regions import boundary_size
+from ..records.massive_trace import when
 from .figure import caption, colour_map, figure, ticks, to_image
 from .massive_values import REGIONS, followed, mean_peaks, of_channel, of_one_shape, over_steps
 

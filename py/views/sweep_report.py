@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..core.entropy_profile import EntropyProfile
 from ..measures.change import Change
 from ..measures.sweep import ONE_BLOCK, Item, Sweep
+from ..records.entropy_profile import EntropyProfile
 from .blocks import block_list
 
 READING = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ..core.curves import Clip
-from ..core.tempo import Tempo
 from ..maths.tempo_losses import ACTIVE
+from ..prompts.curves import Clip
+from ..prompts.tempo import Tempo
 from .figure import BLUE, LIGHT, ORANGE, figure, shortened, to_image
 
 WANTED, UNWANTED, CURVE, LINE = BLUE, "#c9d6e2", ORANGE, "#999999"

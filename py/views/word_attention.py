@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from ..core.timed_words import TimedWords
+from ..prompts.timed_words import TimedWords
 from .figure import DOTS_PER_INCH, LIGHT, figure, shortened, to_image
 from .tempo_chart import CURVE, UNWANTED
 from .tempo_report import LONGEST_PHRASE

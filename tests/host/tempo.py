@@ -2,9 +2,9 @@
 
 from families import conditioning, sample
 
-from pack.py.core.schedule import parse_schedule
-from pack.py.core.timed_words import TimedWords
 from pack.py.host.attach import attach
+from pack.py.prompts.schedule import parse_schedule
+from pack.py.prompts.timed_words import TimedWords
 from pack.py.techniques.tempo_control import TempoControl
 
 SCHEDULE = "cat: 0%=0, 50%=1"

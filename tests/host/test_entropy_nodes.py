@@ -19,7 +19,6 @@ from pack.nodes.perturbation_sweep import PerturbationSweepNode
 from pack.nodes.tension_heatmap import TensionHeatmapNode
 from pack.nodes.trace_attention import TraceAttentionNode
 from pack.nodes.trace_info import TraceInfoNode
-from pack.py.core.entropy_profile import profiles_of
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
@@ -27,6 +26,7 @@ from pack.py.host.families import blocks_of
 from pack.py.host.sigma_schedule import SigmaSchedule
 from pack.py.host.trials import Prompts, Steps, Trials
 from pack.py.measures.sweep import GROUPS
+from pack.py.records.entropy_profile import profiles_of
 from pack.py.techniques.perturbation import AttentionPerturbation
 
 NETWORKS = tiny_networks()

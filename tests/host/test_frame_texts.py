@@ -22,12 +22,12 @@ from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.frame_text import KeyMark
 from pack.py.core.intervention import Intervention, Where
-from pack.py.core.key_places import Placement
-from pack.py.core.key_prompts import parse_key_prompts
 from pack.py.host.attach import attach
 from pack.py.host.families import blocks_of, network_of
 from pack.py.host.key_texts import KEY
 from pack.py.maths.text_mixture import mixture
+from pack.py.prompts.key_places import Placement
+from pack.py.prompts.key_prompts import parse_key_prompts
 from pack.py.techniques.perturbation import UNIFORM, AttentionPerturbation
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 

@@ -13,7 +13,6 @@ from compare import relative
 from families import conditioning, sample, tiny_networks, windowed
 from interventions import BlockShift, QueryGain
 
-from pack.py.core.ballot import Ballot
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch, Forward, Grid, Step
 from pack.py.core.intervention import Where, Window
@@ -21,6 +20,7 @@ from pack.py.host.attach import attach
 from pack.py.host.families import adapter_of, blocks_of, network_of
 from pack.py.host.prefix import Prefixes
 from pack.py.host.sigma_schedule import SigmaSchedule
+from pack.py.techniques.ballot import Ballot
 from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
 from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
 

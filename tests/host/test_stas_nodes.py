@@ -24,11 +24,11 @@ from pack.nodes.save_massive_profile import SaveMassiveProfileNode
 from pack.nodes.structured_activation_steering import StructuredActivationSteeringNode
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch
-from pack.py.core.findings import massive_channels, weak_channels
 from pack.py.core.intervention import Observer
 from pack.py.host.attach import attach
 from pack.py.host.families import blocks_of
 from pack.py.host.hidden_size import hidden_size
+from pack.py.records.findings import massive_channels, weak_channels
 
 PLANTED, HEIGHT = 77, 400.0
 BLOCK = 1  # the guess for a network of 3 blocks

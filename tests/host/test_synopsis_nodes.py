@@ -22,11 +22,11 @@ from pack.nodes.trace_attention import TraceAttentionNode
 from pack.nodes.trace_info import TraceInfoNode
 from pack.nodes.trace_video import TraceVideoNode
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.key_prompts import parse_key_prompts
 from pack.py.host.attach import attach
 from pack.py.host.denoise_once import denoise_once, sigma_at
 from pack.py.host.families import network_of
 from pack.py.measures.frame_pairs import pairwise_cosine
+from pack.py.prompts.key_prompts import parse_key_prompts
 from tools.client import Client, PromptError
 from tools.server import Server
 

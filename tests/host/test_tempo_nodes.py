@@ -10,8 +10,8 @@ from node_calls import run
 
 from pack.nodes.audio_schedule import AudioScheduleNode
 from pack.nodes.temporal_schedule import TemporalScheduleNode
-from pack.py.core.curves import Clip
 from pack.py.core.errors import TemporalAttentionError
+from pack.py.prompts.curves import Clip
 from tools.client import Client
 from tools.server import Server
 

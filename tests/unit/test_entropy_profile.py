@@ -11,13 +11,13 @@ from reference import double
 from test_measure_views import check
 from test_pattern_entropy import ALL_ROWS, attention, dense
 
-from pack.py.core.entropy_profile import EntropyProfile, energy_percent, entropy_percent, main_profile, profiles_of
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import CallNotes, Site, Step
 from pack.py.core.intervention import Where
 from pack.py.core.trace import Record, Trace, to_records
 from pack.py.measures.change import Change, Pictured, change
 from pack.py.measures.sweep import GROUPS, Item, Sweep, groups, items
+from pack.py.records.entropy_profile import EntropyProfile, energy_percent, entropy_percent, main_profile, profiles_of
 from pack.py.techniques.pattern import SQUARE, identity
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.views import entropy_charts, sweep_chart

@@ -8,7 +8,7 @@ import torch
 from planted_traces import run
 
 from pack.py.core.events import Branch
-from pack.py.core.trace_set import joined, trace_set
+from pack.py.records.trace_set import joined, trace_set
 from pack.py.views import figure, heatmap, matrices, matrix_film
 from pack.py.views.matrix_cells import matrix_cells
 from pack.py.views.tension.common import Look

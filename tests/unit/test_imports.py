@@ -1,4 +1,4 @@
-"""The direction of imports, read from the source: maths <- core <- techniques <- nodes, core <- host <- nodes, views <- nodes."""
+"""The direction of imports, read from the source: maths <- core <- prompts, records <- techniques, host, views <- nodes."""
 
 import ast
 import sys
@@ -10,11 +10,13 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
     "maths": {"maths"},
     "core": {"core", "maths"},
-    "techniques": {"techniques", "core", "maths"},
-    "text": {"text", "core"},
-    "measures": {"measures", "core", "maths"},
-    "views": {"views", "measures", "core", "maths"},
-    "host": {"host", "core", "maths"},
+    "prompts": {"prompts", "core", "maths"},
+    "records": {"records", "core", "maths"},
+    "techniques": {"techniques", "prompts", "core", "maths"},
+    "text": {"text", "prompts", "core"},
+    "measures": {"measures", "records", "core", "maths"},
+    "views": {"views", "measures", "records", "prompts", "core", "maths"},
+    "host": {"host", "prompts", "core", "maths"},
     "demo": {"demo", "core"},
 }
 MAY_KNOW_COMFY = {"host", "demo"}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.key_places import Placement, key_places
-from pack.py.core.key_prompts import KeyPrompt, Place, format_key_prompts, parse_key_prompts
 from pack.py.maths.text_mixture import mixture
+from pack.py.prompts.key_places import Placement, key_places
+from pack.py.prompts.key_prompts import KeyPrompt, Place, format_key_prompts, parse_key_prompts
 
 VECTORS = json.loads((Path(__file__).parents[1] / "key_prompt_vectors.json").read_text(encoding="utf-8"))
 

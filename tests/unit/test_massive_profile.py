@@ -7,13 +7,13 @@ import pytest
 from events import COND, UNCOND
 from safetensors.numpy import save_file
 
-from pack.py.core import profile_file
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Site, Step
-from pack.py.core.findings import candidates, massive_channels, weak_channels
-from pack.py.core.massive_trace import chosen_steps, profile_of, records_of
-from pack.py.core.profile import MassiveProfile
 from pack.py.core.trace import Record, Trace
+from pack.py.records import profile_file
+from pack.py.records.findings import candidates, massive_channels, weak_channels
+from pack.py.records.massive_trace import chosen_steps, profile_of, records_of
+from pack.py.records.profile import MassiveProfile
 
 BLOCKS, HIDDEN = 6, 512
 

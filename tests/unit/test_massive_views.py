@@ -9,8 +9,8 @@ from drawings import check_readable, keep_figures, texts
 from events import COND, UNCOND
 
 from pack.py.core.events import Block, CallNotes, Forward, Grid, Site, Step
-from pack.py.core.massive_trace import profile_of, records_of
 from pack.py.core.trace import Trace, to_records
+from pack.py.records.massive_trace import profile_of, records_of
 from pack.py.techniques.massive_record import MassiveActivationRecorder
 from pack.py.views import massive, massive_charts, massive_values
 

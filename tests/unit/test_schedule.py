@@ -8,11 +8,11 @@ import pytest
 import torch
 from naive_curves import naive_curve
 
-from pack.py.core.curves import INTERPOLATIONS, UNITS, Clip, Keyframes, Onsets, Point, Samples
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.schedule import BARE, Line, Schedule, parse_schedule
-from pack.py.core.tempo import Tempo, Track
 from pack.py.maths.onsets import RATE
+from pack.py.prompts.curves import INTERPOLATIONS, UNITS, Clip, Keyframes, Onsets, Point, Samples
+from pack.py.prompts.schedule import BARE, Line, Schedule, parse_schedule
+from pack.py.prompts.tempo import Tempo, Track
 
 VECTORS = json.loads((Path(__file__).parents[1] / "schedule_vectors.json").read_text(encoding="utf-8"))
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.key_prompts import format_key_prompts, parse_key_prompts
+from pack.py.prompts.key_prompts import format_key_prompts, parse_key_prompts
 from pack.py.text.instruction import synopsis_instruction
 from pack.py.text.synopsis import parse_synopsis, synopsis_report
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from pack.py.core.curves import Clip
-from pack.py.core.schedule import parse_schedule
+from pack.py.prompts.curves import Clip
+from pack.py.prompts.schedule import parse_schedule
 from pack.py.views.tempo_chart import UNWANTED, WANTED, tempo_chart
 
 

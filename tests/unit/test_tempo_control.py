@@ -7,14 +7,14 @@ import pytest
 import torch
 from events import attention, forward
 
-from pack.py.core.curves import Onsets
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch, CallNotes, Note, Site, Step
 from pack.py.core.latent import LatentStep
 from pack.py.core.pipeline import Pipeline
-from pack.py.core.schedule import parse_schedule
-from pack.py.core.tempo import Tempo, Track
-from pack.py.core.timed_words import TimedWords, relative_difference
+from pack.py.prompts.curves import Onsets
+from pack.py.prompts.schedule import parse_schedule
+from pack.py.prompts.tempo import Tempo, Track
+from pack.py.prompts.timed_words import TimedWords, relative_difference
 from pack.py.techniques.tempo_control import TempoControl
 from pack.py.techniques.word_maps import word_maps
 from pack.py.techniques.word_record import WordRecorder

@@ -14,8 +14,8 @@ from drawings import check_readable, keep_figures, texts
 from planted_traces import run
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.trace_set import joined, trace_set
 from pack.py.measures.paired import cohens_d, improvement, reduction
+from pack.py.records.trace_set import joined, trace_set
 from pack.py.views import figure, tension
 from pack.py.views.tension.common import METRICS, Look
 from pack.py.views.tension.d_schedule import schedule

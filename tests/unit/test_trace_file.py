@@ -8,11 +8,11 @@ import pytest
 from events import COND, UNCOND
 from safetensors.numpy import save_file
 
-from pack.py.core import trace_file
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Site, Step
 from pack.py.core.latent import Iteration
 from pack.py.core.trace import Record, Trace
+from pack.py.records import trace_file
 
 FACTS = {"sampler": "sample_euler", "seed": 7, "cfg": 4.5, "techniques": ["STH(tau=1.0)"]}
 

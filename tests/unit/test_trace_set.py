@@ -11,11 +11,11 @@ import scipy.stats
 from events import COND, UNCOND
 from planted_traces import pattern, run
 
-from pack.py.core.calls import NAMES, calls_of
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.trace_set import TraceSet, joined, trace_set
 from pack.py.measures.paired import BETTER, cohens_d, compared, dose_response, improvement, reduction
 from pack.py.measures.tension_statistics import statistics
+from pack.py.records.calls import NAMES, calls_of
+from pack.py.records.trace_set import TraceSet, joined, trace_set
 from pack.py.views import quantities
 from pack.py.views.tension import table
 

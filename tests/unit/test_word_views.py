@@ -8,9 +8,9 @@ from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch, Site, Step
 from pack.py.core.intervention import Window
 from pack.py.core.latent import Iteration
-from pack.py.core.schedule import parse_schedule
-from pack.py.core.timed_words import TimedWords
 from pack.py.core.trace import Record, Trace
+from pack.py.prompts.schedule import parse_schedule
+from pack.py.prompts.timed_words import TimedWords
 from pack.py.views.tempo_report import tempo_report
 from pack.py.views.word_attention import CURSOR, word_frames
 from pack.py.views.word_maps import grid_frame, word_map

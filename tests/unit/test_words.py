@@ -3,7 +3,7 @@
 import pytest
 
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.words import read_back, tokens_of, with_spaces_of
+from pack.py.prompts.words import read_back, tokens_of, with_spaces_of
 
 
 def joined(pieces):

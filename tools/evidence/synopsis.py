@@ -7,10 +7,10 @@ from tools.demo_quality import unseen  # noqa: F401  isort: skip  (before every 
 from torch import Tensor
 
 from pack.py.core.frame_text import KeyMark
-from pack.py.core.key_places import Placement
-from pack.py.core.key_prompts import KeyPrompt
 from pack.py.host.attach import attach
 from pack.py.host.key_texts import KEY
+from pack.py.prompts.key_places import Placement
+from pack.py.prompts.key_prompts import KeyPrompt
 from pack.py.techniques.tar import TemporalAttentionRegularization as TAR
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 

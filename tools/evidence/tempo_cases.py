@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from pack.py.core.intervention import Where
-from pack.py.core.schedule import parse_schedule
-from pack.py.core.timed_words import TimedWords
 from pack.py.demo import world
 from pack.py.host.attach import attach
 from pack.py.host.tokens_of_text import encode_text
+from pack.py.prompts.schedule import parse_schedule
+from pack.py.prompts.timed_words import TimedWords
 from pack.py.techniques.tempo_control import TempoControl
 from pack.py.techniques.word_maps import KINDS
 

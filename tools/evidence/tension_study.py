@@ -8,9 +8,9 @@ import torch
 
 from pack.py.core.store import RUNS
 from pack.py.core.trace import Trace
-from pack.py.core.trace_set import TraceSet, joined, trace_set
 from pack.py.host.attach import attach
 from pack.py.measures.tension_statistics import statistics
+from pack.py.records.trace_set import TraceSet, joined, trace_set
 from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 from pack.py.views.tension import table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ...core.trace_set import TraceSet
+from ...records.trace_set import TraceSet
 from ..figure import to_image
 from .common import Look, active_calls, few_ticks, gathered, heading, histogram, need_gamma, page, thinned
 

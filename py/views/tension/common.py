@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.errors import TemporalAttentionError
-from ...core.trace_set import TraceSet, Video
 from ...measures.paired import BETTER, FEWEST_VIDEOS, better_sense, compared
 from ...measures.tension_statistics import ACTIVE, DEPTH
+from ...records.trace_set import TraceSet, Video
 from ..figure import LIGHT, Theme, caption, figure, small_print
 
 BETTER_MAP = "BrBG"  # brown = worse, green-blue = better; told apart without red and green

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import gaussian_kde
 from torch import Tensor
 
-from ...core.trace_set import TraceSet, Video
+from ...records.trace_set import TraceSet, Video
 from ..figure import to_image
 from .common import LABELS, Look, every, few_ticks, gathered, heading, page, thinned
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ...core.trace_set import TraceSet
 from ...measures.paired import improvement
+from ...records.trace_set import TraceSet
 from ..figure import to_image
 from .cells import Panel, draw_cells
 from .common import LABELS, Look, active_calls, every, grid, page

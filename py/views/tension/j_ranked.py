@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ...core.trace_set import TraceSet
 from ...measures.paired import cohens_d, improvement
+from ...records.trace_set import TraceSet
 from ..figure import to_image
 from .common import LABELS, METRICS, Look, deep_calls, few_ticks, heading, page, per_video
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from ...core.trace_set import TraceSet, Video
+from ...records.trace_set import TraceSet, Video
 from ..figure import to_image
 from .common import BINS, Look, active_calls, deep_calls, few_ticks, gathered, heading, page, thinned
 

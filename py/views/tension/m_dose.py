@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from ...core.trace_set import TraceSet
 from ...measures.paired import improvement
+from ...records.trace_set import TraceSet
 from ..figure import to_image
 from .common import LABELS, METRICS, Look, active_calls, gathered, heading, need_gamma, page
 

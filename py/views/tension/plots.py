@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from ...core.trace_set import TraceSet
+from ...records.trace_set import TraceSet
 from .a_reduction import tension_reduction
 from .b_direction import direction
 from .c_videos import per_video_tests

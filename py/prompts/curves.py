@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..core.checks import one_of
+from ..core.errors import TemporalAttentionError
+from ..core.store import fingerprint
 from ..maths.onsets import RATE, onset_mask, to_unit_range
-from .checks import one_of
-from .errors import TemporalAttentionError
-from .store import fingerprint
 
 INTERPOLATIONS = ("hold", "linear", "smooth")
 FRAME, SECOND, PERCENT = UNITS = ("", "s", "%")

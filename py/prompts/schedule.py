@@ -14,8 +14,8 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ..core.errors import TemporalAttentionError
 from .curves import INTERPOLATIONS, UNITS, Keyframes, Point
-from .errors import TemporalAttentionError
 from .tempo import Tempo, Track
 
 QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .events import Branch, Site, Step
+from ..core.events import Branch, Site, Step
+from ..core.latent import Iteration
+from ..core.trace import Record, Trace
 from .files import BROKEN, Format
-from .latent import Iteration
-from .trace import Record, Trace
 
 FORMAT = Format("temporal_attention_trace", 1, "a trace", "Run the sampler again and save its trace.")
 ROWS, VALUES = "rows.", "values."

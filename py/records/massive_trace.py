@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .errors import TemporalAttentionError
-from .events import Branch
+from ..core.errors import TemporalAttentionError
+from ..core.events import Branch
+from ..core.trace import Record, Trace
 from .profile import MassiveProfile
-from .trace import Record, Trace
 
 EARLY = 0.1  # of the steps: the paper's statistics are from step 5 of 50
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core.errors import TemporalAttentionError
 from ..maths.massive_activations import massive
-from .errors import TemporalAttentionError
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.trace import Record
 from ..maths import transport
-from .trace import Record
 
 NAMES = ("T", "|T|", "H_row", "H_vN", "self-retention", "cross-frame mass", "effective rank", "Gini", "leading share")
 NAMES += ("head spread", "balance")

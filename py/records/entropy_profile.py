@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import TemporalAttentionError
-from .events import Branch, Site
-from .trace import Record, Trace
+from ..core.errors import TemporalAttentionError
+from ..core.events import Branch, Site
+from ..core.trace import Record, Trace
 
 MAIN_KINDS = ("self-attention", "joint attention", "temporal attention")  # a network has one of them: the one that decides
 

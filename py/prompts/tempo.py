@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..core.errors import TemporalAttentionError
 from .curves import Clip, Curve
-from .errors import TemporalAttentionError
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
-from .errors import TemporalAttentionError
+from ..core.errors import TemporalAttentionError
 
 UNITS = {"f": "frame", "s": "seconds", "%": "percent"}
 LETTERS = {unit: letter for letter, unit in UNITS.items()}

@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from .errors import TemporalAttentionError
+from ..core.errors import TemporalAttentionError
 
 BROKEN = (SafetensorError, KeyError, IndexError, TypeError, ValueError, AttributeError)
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .errors import TemporalAttentionError
+from ..core.errors import TemporalAttentionError
 from .key_prompts import KeyPrompt, Place
 
 

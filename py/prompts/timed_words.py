@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d
 
+from ..core.errors import TemporalAttentionError
+from ..core.store import fingerprint
 from ..maths.tempo_losses import ACTIVE
 from .curves import Clip
-from .errors import TemporalAttentionError
-from .store import fingerprint
 from .tempo import Tempo
 
 SAME_TEXT = 0.02  # of the largest number: the same prompt encoded twice, on other devices or in other precisions

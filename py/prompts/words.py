@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from .errors import TemporalAttentionError
+from ..core.errors import TemporalAttentionError
 
 # Thai to Khmer, kana, Chinese characters: written without spaces, so that a word may stand inside a longer row of letters.
 UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"

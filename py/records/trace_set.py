@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..core.errors import TemporalAttentionError
+from ..core.trace import Record, Trace
 from .calls import Calls, Measured, calls_of
-from .errors import TemporalAttentionError
-from .trace import Record, Trace
 
 
 @dataclass(frozen=True)
