@@ -18,6 +18,8 @@ from ..py.techniques.word_record import WordRecorder
 from . import _inputs as shared
 from . import _tempo
 
+READS_TEXT = "Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos, Kandinsky or MiniMax H3"
+
 
 class TempoControlNode(io.ComfyNode):
     """MODEL, CLIP, prompt and TEMPO -> MODEL whose phrases come when they are wanted, and the TRACE of their attention."""
@@ -83,7 +85,7 @@ class TempoControlNode(io.ComfyNode):
     ) -> io.NodeOutput:  # fmt: skip
         """Finds the phrases in the prompt and attaches the technique, and a recorder, to a clone of the model."""
         where = Where(KINDS, shared.numbers(blocks, "block numbers"))
-        _check_reads_text(model)
+        check_reads_text(model)
         words = _words(model, clip, prompt, tempo)
         technique = TempoControl(
             words=words,
@@ -174,11 +176,12 @@ def _words(model, clip, prompt: str, tempo: Tempo) -> TimedWords:
     return TimedWords(tempo, positions, encoded.context, model.model.latent_format.temporal_downscale_ratio)
 
 
-def _check_reads_text(model) -> None:
+def check_reads_text(model) -> None:
+    """Raises TemporalAttentionError where the video of a MODEL attends to no text."""
     sites = [site for block in blocks_of(model) for site in block.sites]
     if not any(site.kind == "joint" or (site.kind == "cross" and site.keys == "text") for site in sites):
         raise TemporalAttentionError(
             "a model whose video attends to text",
             f"{adapter_of(model).family}, where this pack finds no attention to text",
-            "Use Wan, HunyuanVideo, LTX, CogVideoX, Mochi, Cosmos, Kandinsky or MiniMax H3.",
+            f"Use {READS_TEXT}.",
         )

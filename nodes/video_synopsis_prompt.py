@@ -15,6 +15,7 @@ from ..py.prompts.key_prompts import parse_key_prompts
 from ..py.techniques.vsp import VideoSynopsisPrompting
 from . import _inputs as shared
 
+READS_TEXT = "Wan, LTX, Cosmos, Kandinsky, HunyuanVideo, CogVideoX or Mochi"
 EXAMPLE = "a red circle on black\na blue circle on black"
 
 
@@ -88,7 +89,7 @@ class VideoSynopsisPromptNode(io.ComfyNode):
     def execute(cls, model, clip, key_prompts, transition, fps, interpolation) -> io.NodeOutput:
         """Attaches VSP to a clone of the model and encodes the key prompts."""
         prompts = parse_key_prompts(key_prompts)
-        _check_reads_text(model)
+        check_reads_text(model)
         placement = Placement(prompts, model.model.latent_format.temporal_downscale_ratio, fps)
         technique = VideoSynopsisPrompting(transition=transition, interpolation=interpolation)
         encoded = [_encoded(clip, prompt.text) for prompt in prompts]
@@ -108,12 +109,13 @@ def _encoded(clip, text: str) -> list:
     return found[0]
 
 
-def _check_reads_text(model) -> None:
+def check_reads_text(model) -> None:
+    """Raises TemporalAttentionError where the frames of a MODEL can read no texts of their own."""
     adapter = adapter_of(model)
     sites = [site for block in blocks_of(model) for site in block.sites]
     if not adapter.side_by_side and not any(site.keys == "text" for site in sites):
         raise TemporalAttentionError(
             "a model in which each frame can read its own text",
             f"{adapter.family}, in which that is not possible",
-            "Use Wan, LTX, Cosmos, Kandinsky, HunyuanVideo, CogVideoX or Mochi.",
+            f"Use {READS_TEXT}.",
         )
