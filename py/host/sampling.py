@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 
 import comfy.model_patcher
 import comfy.utils
 from comfy.nested_tensor import NestedTensor
 from comfy.patcher_extension import WrappersMP, add_wrapper_with_key
-from comfy_api.torch_helpers.torch_compile import TORCH_COMPILE_KWARGS
 from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
@@ -29,7 +29,7 @@ from .live import LivePreviews
 from .prefix import Prefixes
 from .run_facts import run_facts
 from .sigma_schedule import SigmaSchedule
-from .uncompiled import uncompiled
+from .uncompiled import is_compiled, uncompiled
 
 ARGUMENTS = ("noise", "latent_image", "sampler", "sigmas", "denoise_mask")  # of the host's outer_sample, by position
 TIME = 2  # axis of a video latent
@@ -48,7 +48,7 @@ def outer_sample(executor, *args, **kwargs):
     given = {**dict(zip(ARGUMENTS, args, strict=False)), **kwargs}
     schedule = SigmaSchedule(model.get_model_object("model_sampling"), given["sigmas"].tolist())
     video = tuple((given.get("latent_shapes") or [given["noise"].shape])[0])
-    sampling = Sampling(run, adapter, schedule, video, sides(guider.conds), TORCH_COMPILE_KWARGS in options)
+    sampling = Sampling(run, adapter, schedule, video, sides(guider.conds))
     sampling.latents = LatentOptimisation(sampling, guider, given["sampler"], given.get("denoise_mask"), video)
     guider.model_options = comfy.model_patcher.create_model_options_clone(options)
     for i in run.chain:
@@ -82,19 +82,9 @@ class Sampling:
         run, adapter, schedule: the run.
         video: shape of the video's latent, [B, C, T, H, W], or [T, C, H, W] where frames are a batch.
         given: the side of each conditioning by its id, as the guider was given them.
-        compiled: did the host compile the network?
     """
 
-    def __init__(
-        self,
-        run: Run,
-        adapter: Adapter,
-        schedule: SigmaSchedule,
-        video: tuple[int, ...],
-        given: dict[object, str],
-        compiled: bool,
-    ):
-        self.compiled = compiled
+    def __init__(self, run: Run, adapter: Adapter, schedule: SigmaSchedule, video: tuple[int, ...], given: dict[object, str]):
         self.run, self.adapter, self.schedule, self.video = run, adapter, schedule, video
         self._given = given
         self.branches: dict[object, Branch] = {}
@@ -103,7 +93,7 @@ class Sampling:
         self.latents: LatentOptimisation | None = None
         self.keys: dict[object, KeyTexts] = {}
         self.texts: dict[object, Tensor] = {}
-        self._started = False
+        self._started = self._compiled = False
 
     def predict_noise(self, executor, x: Tensor, sigma: Tensor, model_options: dict, seed: int | None = None):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
@@ -111,6 +101,7 @@ class Sampling:
         if not self._started:
             self._started = True
             self._start(executor.class_obj.conds)
+            self._compiled = is_compiled(model_options, executor.class_obj.inner_model.diffusion_model)
         if self.latents is not None:
             self.latents.before(x, sigma, model_options)
         try:
@@ -140,10 +131,12 @@ class Sampling:
         step = self.step(sigma)
         if not self.run.reach(step):
             return executor(x, sigma, *args, **kwargs)
-        if self.compiled:
-            self.run.remark("a compiled network ran as it is written, for the nodes to act in it")
         network = unwrapped(executor.class_obj.diffusion_model)
-        with uncompiled(), ForwardScope(self.run, self.adapter, network, partial(self.describe, step), self.prefixes):
+        with ExitStack() as around:
+            if self._compiled:
+                self.run.remark("a compiled network ran as it is written, for the nodes to act in it")
+                around.enter_context(uncompiled())
+            around.enter_context(ForwardScope(self.run, self.adapter, network, partial(self.describe, step), self.prefixes))
             return executor(x, sigma, *args, **kwargs)
 
     def step(self, sigma: Tensor) -> Step:

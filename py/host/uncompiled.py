@@ -6,14 +6,23 @@ attention, code made with them would go on acting elsewhere.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from comfy_api.torch_helpers.torch_compile import TORCH_COMPILE_KWARGS
+from torch import nn
 
-DYNAMO = "torch._dynamo"  # imported by the first use of torch.compile; slow to import, so never by us
+
+def is_compiled(model_options: dict, network: nn.Module) -> bool:
+    """Did the host compile the network, or another pack its parts?"""
+    return TORCH_COMPILE_KWARGS in model_options or has_compiled_parts(network)
+
+
+def has_compiled_parts(network: nn.Module) -> bool:
+    """Is a compiled module in the place of one of the network's?"""
+    return any(hasattr(module, "_orig_mod") for module in network.modules())
 
 
 class Uncompiled:
@@ -29,7 +38,7 @@ class Uncompiled:
         """Runs what is inside without compiled code."""
         with self._lock:
             self._inside += 1
-            if self._stance is None and DYNAMO in sys.modules:
+            if self._inside == 1:
                 self._stance = torch.compiler.set_stance("force_eager")
                 self._stance.__enter__()
         try:
@@ -37,9 +46,8 @@ class Uncompiled:
         finally:
             with self._lock:
                 self._inside -= 1
-                if not self._inside and self._stance is not None:
+                if not self._inside:
                     self._stance.__exit__(None, None, None)
-                    self._stance = None
 
 
 uncompiled = Uncompiled()

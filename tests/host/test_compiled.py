@@ -53,12 +53,16 @@ def forgotten():
     torch._dynamo.reset()
 
 
-@pytest.fixture(params=["network", "blocks"])
+@pytest.fixture(params=["network", "blocks", "patches"])
 def compiled(request, model):
-    """(the MODEL as the host's TorchCompileModel, or a node that compiles block by block, leaves it; its backend)."""
+    """(the MODEL as the host's TorchCompileModel, or nodes that compile block by block, leave it; its backend)."""
     blocks = [f"diffusion_model.blocks.{i}" for i in range(len(blocks_of(model)))]
     clone, backend = model.clone(disable_dynamic=True), Backend()
-    set_torch_compile_wrapper(clone, backend=backend, keys=["diffusion_model"] if request.param == "network" else blocks)
+    if request.param == "patches":
+        for name in blocks:
+            clone.add_object_patch(name, torch.compile(clone.get_model_object(name), backend=backend))
+    else:
+        set_torch_compile_wrapper(clone, backend=backend, keys=["diffusion_model"] if request.param == "network" else blocks)
     return clone, backend
 
 

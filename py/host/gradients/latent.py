@@ -25,6 +25,7 @@ from ...core.run import Caller
 from ..families import unwrapped
 from ..forward import ForwardScope
 from ..key import KEY
+from ..uncompiled import has_compiled_parts
 from .checkpoint import Checkpointed, Taps, replaced
 from .conditioning import constant, saveable
 from .host_paths import differentiable_host
@@ -175,7 +176,7 @@ class Evaluation(Caller):
 
 
 def _refuse_compiled(network: nn.Module) -> None:
-    if any(hasattr(module, "_orig_mod") for module in network.modules()):
+    if has_compiled_parts(network):
         raise TemporalAttentionError(
             "a model compiled by ComfyUI's own TorchCompileModel node, or not at all",
             "one that another node has compiled in parts",
