@@ -77,8 +77,8 @@ def test_report_says_what_was_done():
     run_call(run, forward())
     run.close()
     assert only_trace(run).report == (
-        "Doubler acted on 1 calls, 1 of 10 steps, block 1",
-        "NormRecorder looked at 1 calls, 1 of 10 steps, block 1",
+        "Doubler acted on 1 call, 1 of 10 steps, block 1",
+        "NormRecorder looked at 1 call, 1 of 10 steps, block 1",
     )
 
 
@@ -91,7 +91,7 @@ def test_report_says_when_nothing_was_changed():
     run = Run((Idle(), NormRecorder()), "Tiny", 3)
     run_call(run, forward())
     run.close()
-    assert only_trace(run).report[0] == ("Idle received 1 calls and changed none: its strength is 0 in these blocks and steps")
+    assert only_trace(run).report[0] == ("Idle received 1 call and changed none: its strength is 0 in these blocks and steps")
 
 
 def test_a_window_that_no_step_reaches_is_reported_not_raised():

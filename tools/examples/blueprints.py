@@ -1,4 +1,4 @@
-"""Blueprints: subgraphs that drop in as one node, which sample the same seed without and with something and show both.
+"""Blueprints: subgraphs that drop in as one node, sample the same seed without and with a technique, and show both.
 
 Each is a recipe like an example. What is in the groups `OUTSIDE` and `SHOWN` stands for what a user connects: the titles of those
 nodes, and of the loader's outputs, become the names of the inputs and outputs.
@@ -75,8 +75,8 @@ class Blueprint:
 def any_technique() -> Blueprint:
     made = Blueprint(
         "Baseline against treated",
-        "Samples the same seed with two models, one without and one with techniques, and shows both videos side by side, how "
-        "attention between frames changed, and what each technique did. The sampler is euler, simple.",
+        "Samples the same seed with two models, one plain and one with techniques. Outputs both videos side by side, how "
+        "attention between frames changed, and what each technique did. Sampler euler, scheduler simple.",
         ("compare", "A/B", "before and after", "same seed", "temporal attention"),
     )
     treated_model = made.add("TA_TemporalAttentionRegularization", "treated model", model=made.model)
@@ -92,15 +92,15 @@ def any_technique() -> Blueprint:
     heatmap = made.add("TA_TensionHeatmap", quantity="tension after", **seen)
     report = made.add("TA_TraceInfo", **seen)
     measures = made.add("TA_VideoMeasures", before=before, after=after)
-    pictures = {"side by side": row, "heatmap": heatmap[0], "change of attention": change[0]}
+    pictures = {"side by side": row, "heatmap": heatmap[0], "attention change": change[0]}
     return made.shown(pictures, {"report": report[0], "measures": measures[0]})
 
 
 def homeostasis() -> Blueprint:
     made = Blueprint(
         "Baseline against STH",
-        "Samples the same seed without and with Spectral Transport Homeostasis, and shows both videos side by side, the tension "
-        "before, what was taken away, and a report. The sampler is euler, simple.",
+        "Samples the same seed without and with Spectral Transport Homeostasis. Outputs both videos side by side, the tension "
+        "before, how much of it was removed, and a report. Sampler euler, scheduler simple.",
         ("STH", "compare", "flicker", "same seed", "temporal attention"),
     )
     tau = made.value("tau", 0.2)
@@ -121,8 +121,8 @@ def homeostasis() -> Blueprint:
 def timing() -> Blueprint:
     made = Blueprint(
         "Baseline against TempoControl",
-        "Samples the same seed without and with TempoControl, and shows both videos side by side, where the first phrase of the "
-        "schedule draws attention, and how the iterations went. The sampler is euler, simple.",
+        "Samples the same seed without and with TempoControl. Outputs both videos side by side, where the schedule's first "
+        "phrase draws attention, and how the iterations went. Sampler euler, scheduler simple.",
         ("TempoControl", "timing", "schedule", "compare", "when", "same seed", "temporal attention"),
     )
     prompt, schedule = made.value("prompt", MOVING), made.value("schedule", "red circle: 0=0, 17=1")

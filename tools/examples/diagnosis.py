@@ -8,13 +8,13 @@ def perturbation() -> Recipe:
     demo = Demo(
         "What each block is for",
         "## What each block is for\n"
-        "Takes the attention pattern of one block away and looks at the damage; then does so for all blocks in turn.\n\n"
+        "Replaces the attention pattern of one block and shows the damage; then does so for all blocks in turn.\n\n"
         "**Look at**\n"
-        "- The right clip: the attention of the blocks in *Attention Perturbation* is replaced. Try *uniform*, other blocks.\n"
-        "- *Sweep*: for each block and both replacements, how much the prediction changes: in all, in structure, in motion. "
-        "It costs two predictions a block, no whole videos.",
+        "- The right clip: *Attention Perturbation* replaces the attention of its *blocks*. Try *uniform*, and other blocks.\n"
+        "- *Perturbation Sweep*: how much the prediction changes with each block and both replacements: overall, in structure, "
+        "in motion. It costs two predictions per block instead of whole videos.",
     )
-    demo.group("2. One block by hand")
+    demo.group("2. One block")
     perturbed = demo.add("TA_AttentionPerturbation", model=demo.model, replace_by="identity", blocks="0")
     plain = demo.sample("Baseline", demo.model)
     demo.baseline_and("perturbation", plain, demo.sample("With perturbation", perturbed[0]))
@@ -31,13 +31,14 @@ def measures() -> Recipe:
     demo = Demo(
         "What did a node do to my video",
         "## What did a node do to my video?\n"
-        "The same seed without and with a technique, and both clips measured.\n\n"
+        "The same seed without and with a technique, with measures of both clips.\n\n"
         "**Look at**\n"
-        "- *Before and after*: flicker, smoothness, motion, subject and background, and their difference.\n"
+        "- *Before and after*: flicker, smoothness, motion, subject and background consistency of each clip, and the "
+        "difference.\n"
         "- *Chunk Consistency*: how alike neighbouring frames are; dips at the marked borders are jumps between latent "
         "frames.\n\n"
-        "**With your video:** put another technique in place of TAR, or two loaded videos in place of the decoders. One seed "
-        "proves nothing: try several.",
+        "**With your video:** replace TAR by another technique, or the two *VAE Decode* nodes by loaded videos. One seed proves "
+        "nothing: try several.",
     )
     demo.group("2. The same seed twice")
     tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model, strength=1.5)
@@ -58,22 +59,23 @@ def dynamics_transfer() -> Recipe:
     demo = Demo(
         "Dynamics of a reference video",
         "## Dynamics of a reference video\n"
-        "The frames of one clip are compared with each other; TAR then makes another clip change when that one does.\n\n"
+        "*Frame Similarity* measures how alike the frames of a reference are; with that matrix TAR makes another clip change "
+        "when the reference does.\n\n"
         "**Look at**\n"
         "- *Frame Similarity*: bright where two frames of the reference are alike.\n"
-        "- *Regularization Matrix*: the same, as TAR adds it to the attention.\n"
+        "- *Regularization Matrix*: the same matrix as TAR adds it to the attention.\n"
         "- The three clips: the last one follows the reference's rhythm, not its content.\n\n"
-        "**With your model:** put *Load Video* and *Get Video Components* in place of the reference.",
+        "**With your model:** replace the reference by *Load Video* and *Get Video Components*.",
         prompt="a blue square stays still on a gray background",
     )
-    demo.group("2. The reference")
-    moving = demo.text("a yellow circle moves right on a black background", "Prompt of the reference")
+    demo.group("2. Reference")
+    moving = demo.text("a yellow circle moves right on a black background", "Reference prompt")
     reference = demo.decode(demo.sample("Reference", demo.model, moving), "Decode reference")
     similarity = demo.add("TA_FrameSimilarity", images=reference, frames=9)
     demo.group("3. Another clip with its dynamics")
     tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model, strength=0.5, similarity=similarity[0])
     demo.add("TA_RegularizationMatrix", model=tar[0], frames=9)
-    plain, treated = demo.sample("Baseline", demo.model), demo.sample("With the dynamics", tar[0])
+    plain, treated = demo.sample("Baseline", demo.model), demo.sample("With dynamics", tar[0])
     clip = demo.decode(treated, "Decode with dynamics")
     demo.side_by_side(
         reference, demo.decode(plain, "Decode baseline"), clip, title="Reference | baseline | with dynamics", prefix="dynamics"

@@ -35,14 +35,14 @@ class Wan22Pair(Real):
     SIZE = (640, 640, 81)
     LAST = 10000  # to the end, as the sampler's own default says it
     ABOUT = (
-        "**Two networks:** the techniques go on both. What moves is decided by the one for high noise, so their effect is there; "
-        "the trace shows that one, found by its own sampler's latent.\n\n"
-        "**Time:** two runs of 20 steps. ComfyUI's own template names about 536 s a run at this size on an RTX 4090D of 24 GB: "
-        "around 18 minutes, and what the techniques cost.\n\n"
-        "**4 steps instead:** put *wan2.2_t2v_lightx2v_4steps_lora_v1.1_high_noise.safetensors* and "
-        "*..._low_noise.safetensors* into *models/loras*, and a *Load LoRA* at strength 1 behind each *Load Diffusion Model*. In "
-        "all four samplers *steps* 4, *cfg* 1, and the split at step 2 (*end_at_step* of high noise, *start_at_step* of low "
-        "noise). STH then wants *step_weight* flat."
+        "**Two networks:** the techniques are on both. The high-noise one decides what moves, so most of their effect is there, "
+        "and the trace is of that one: the nodes that read it take the latent of its own sampler.\n\n"
+        "**Time:** two runs of 20 steps. ComfyUI's own template states about 536 s per run at this size on an RTX 4090D with "
+        "24 GB: about 18 minutes, plus the cost of the techniques.\n\n"
+        "**In 4 steps:** put *wan2.2_t2v_lightx2v_4steps_lora_v1.1_high_noise.safetensors* and *..._low_noise.safetensors* into "
+        "*models/loras*, and a *Load LoRA* at strength 1 after each *Load Diffusion Model*. In all four samplers set *steps* to "
+        "4, *cfg* to 1, and the split to step 2 (*end_at_step* of high noise, *start_at_step* of low noise). Set *step_weight* "
+        "of STH to flat."
     )
 
     def sample(self, title: str, models: list[Link], positive: Link | None = None, sampler: str = "") -> Link:
@@ -70,9 +70,10 @@ class Hunyuan(Real):
     SIZE = (848, 480, 73)
     GUIDANCE = 6.0
     ABOUT = (
-        "**cfg is 1** here, where the negative prompt does nothing: this network was made to guide itself (*guidance*).\n\n"
-        "**Out of memory:** *weight_dtype* fp8_e4m3fn in *Load Diffusion Model*, smaller *tile_size* and *overlap* in "
-        "*VAE Decode (Tiled)*, a lower *length*."
+        "**cfg is 1** here, so the negative prompt does nothing: guidance is distilled into this network (*guidance* of "
+        "the prompts).\n\n"
+        "**Out of memory:** set *weight_dtype* to fp8_e4m3fn in *Load Diffusion Model*, lower *tile_size* and *overlap* in "
+        "*VAE Decode (Tiled)*, or lower *length*."
     )
 
     def load_text(self, kind: str) -> Link:
@@ -84,7 +85,7 @@ class Hunyuan(Real):
 
     def text(self, text: str | Link, title: str) -> Link:
         encoded = super().text(text, title)
-        return self.add("FluxGuidance", f"Guidance of the {title.lower()}", conditioning=encoded, guidance=self.GUIDANCE)[0]
+        return self.add("FluxGuidance", f"Guidance, {title.lower()}", conditioning=encoded, guidance=self.GUIDANCE)[0]
 
     def decode(self, samples: Link, title: str) -> Link:
         return self.add("VAEDecodeTiled", title, samples=samples, vae=self.vae, tile_size=TILE, temporal_size=64)[0]
@@ -107,8 +108,8 @@ class Ltx(Real):
     )
     NEGATIVE = "poor quality, blurry, jerky motion, smeared movement, flicker, warped body, extra legs, misshapen face"
     ABOUT = (
-        "**Prompt:** this model wants a long one, a paragraph that says who does what, how it looks, where the camera is and how "
-        "the light falls. A short one costs much of the quality."
+        "**Prompt:** this model needs a long one: a paragraph about who does what, what it looks like, the camera and the light. "
+        "Short prompts give much worse videos."
     )
 
     def __init__(self, name: str, note: str, prompt: str = ""):

@@ -12,26 +12,26 @@ def noise() -> Recipe:
     demo = Demo(
         "Initial Noise Nursing",
         "## Initial Noise Nursing (experimental)\n"
-        "Looks for initial noise with which the model attends between frames as it does in a reference video.\n\n"
+        "Searches for initial noise with which the model attends between frames as it does in a reference video.\n\n"
         "**Look at**\n"
-        "- The clips: left the reference, whose circle comes in the second half; middle another seed, whose circle is there all "
-        "the time; right that seed with the noise that was found: its circle comes when the reference's does.\n"
-        "- *Initial Noise Nursing*: how the search went, and how alike the noise of any two frames has become.\n\n"
-        "**With your model:** *Load Video*, *Get Video Components* and *VAE Encode* in place of the reference, cut to as many "
-        "frames as you make. It takes the time of some hundred steps. *cfg* is 1 here: at more, this tiny model shows its "
-        "thing in every frame.",
+        "- The clips. Left: the reference, whose circle appears in the second half. Middle: another seed, whose circle is "
+        "visible throughout. Right: that seed with the optimised noise, whose circle appears when the reference's does.\n"
+        "- *Initial Noise Nursing*: how the search went, and the covariance between frames it found.\n\n"
+        "**With your model:** replace the reference by *Load Video*, *Get Video Components* and *VAE Encode*, cut to as many "
+        "frames as you want to make. The search takes as long as a few hundred steps. *cfg* is 1 here: above that, this tiny "
+        "model shows its thing in every frame.",
         seed=OF_REFERENCE,
         cfg=GUIDANCE,
     )
-    demo.group("2. The reference")
+    demo.group("2. Reference")
     reference = demo.sample("Reference", demo.model)
-    demo.group("3. Noise")
+    demo.group("3. Optimise the noise")
     seed = demo.add("RandomNoise", "Noise", noise_seed=SEED)
     nursed = demo.add(
         "TA_InitialNoiseNursing", model=demo.model, positive=demo.positive, noise=seed[0], latent_image=demo.latent,
         reference=reference,
     )  # fmt: skip
-    demo.group("4. The same prompt with both")
+    demo.group("4. Sample without and with it")
     sampler, sigmas = custom_sampling(demo)
     guider = demo.add("CFGGuider", "Guider", model=demo.model, positive=demo.positive, negative=demo.negative, cfg=GUIDANCE)
 

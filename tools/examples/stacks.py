@@ -1,4 +1,4 @@
-"""Examples on real models: several techniques in a row, on each of five."""
+"""Examples on real models: several techniques in a chain, on each of five."""
 
 from tools.examples.more_models import Hunyuan, Ltx, Wan22Pair, Wan22Small
 from tools.examples.real import FILES, Real
@@ -16,17 +16,18 @@ def stacked(model: type[Real]) -> Recipe:
         f"## Several techniques on {model.NAME}\n"
         f"The same seed without and with {named}, at their defaults.\n\n"
         "**Look at**\n"
-        "- The video: baseline on the left, treated on the right. Does the right one flicker less, keep its subject, move more?\n"
+        "- The video: baseline on the left, treated on the right. Does the right one flicker less, keep its subject better, move "
+        "more?\n"
         "- *Before and after*: the same in numbers. One seed proves nothing: try several.\n"
-        "- *What acted*: each technique, on how many calls, steps and blocks.\n\n"
-        "**Change:** bypass a technique (Ctrl+B) to see what it does in the company of the others. STH: *tau* up to 1. TAR: "
-        "*strength* below 0 calms the video, above 1 things begin to jump.\n\n"
-        f"{_about(model)}\n\n{FILES} It samples twice; for a first look lower *length* of the empty latent.",
+        "- *Report*: on how many calls, steps and blocks each technique acted.\n\n"
+        "**Change:** bypass a technique (Ctrl+B) to see what it adds to the others. STH: *tau* up to 1. TAR: *strength* below 0 "
+        "calms the video, above 1 things begin to jump.\n\n"
+        f"{_about(model)}\n\n{FILES} The workflow samples twice; for a quick try lower *length* in *Empty latent*.",
         model.PROMPT,
     )
     treated_models = []
     for one, name in zip(real.models, _names(real), strict=True):
-        real.group(f"3. Techniques in a row{name}")
+        real.group(f"3. Techniques in a chain{name}")
         treated_models.append(_techniques(real, one, name, with_stas))
         if one is real.models[0]:
             traced = real.add("TA_TraceAttention", f"Trace Attention{name}", model=treated_models[0], entropy_rows=0)
@@ -36,8 +37,8 @@ def stacked(model: type[Real]) -> Recipe:
     seen = getattr(real, "halfway", treated)
     real.group("5. Baseline | with techniques")
     before, after = real.baseline_and("techniques", plain, treated, "several_techniques")
-    real.group("6. What happened")
-    real.text_view(real.add("TA_TraceInfo", trace=traced[1], samples=seen)[0], "What acted")
+    real.group("6. What changed")
+    real.text_view(real.add("TA_TraceInfo", trace=traced[1], samples=seen)[0], "Report")
     real.text_view(real.add("TA_VideoMeasures", before=before, after=after)[0], "Before and after")
     real.add("TA_TensionHeatmap", "Tension reduction", quantity="tension reduction", trace=traced[1], samples=seen)
     return real.recipe
@@ -55,7 +56,7 @@ def _techniques(real: Real, model: Link, name: str, with_stas: bool) -> Link:
 
 def _about(model: type[Real]) -> str:
     if model in PUBLISHED:
-        stas = "**STAS** finds the published channels by the shape of the network."
+        stas = "**STAS** recognises the network by its shape and uses the published channels."
     else:
-        stas = "**STAS** has no published channels for this model: measure them with *Massive Activations* first."
+        stas = "**STAS** is left out: no channels are published for this model. Measure them with *Massive Activations* first."
     return "\n\n".join(filter(None, (stas, model.ABOUT)))

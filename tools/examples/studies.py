@@ -1,4 +1,4 @@
-"""Examples that study what happens inside: many videos at once, videos that exist, and massive activations."""
+"""Examples that study what happens inside: many videos at once, existing videos, and massive activations."""
 
 from tools.examples.demo import Demo
 from tools.examples.recipe import Recipe
@@ -9,14 +9,14 @@ def many_videos() -> Recipe:
     demo = Demo(
         "Spectral Tension of many videos",
         "## Spectral Tension of many videos\n"
-        "Six videos at once, without and with STH, from the same noise, and what the technique did to them all.\n\n"
+        "Six videos in one batch, without and with STH from the same noise, and what the technique did to all of them.\n\n"
         "**Look at**\n"
-        "- *Statistics*: one video is one unit; how many of the six improved, by how much, and how sure that is.\n"
-        "- *Tension Dashboard*: the mean over the videos, block by block and step by step.\n"
-        "- *Figure A* and *Figure C*: each call, and each video.\n"
-        "- *Save Trace* keeps a run as a file, *Load Trace* reads it again, here or another day, without its latent.\n\n"
-        "**More videos:** queue it for other seeds and prompts, saved as `plain` and `sth`; then *Trace Set* with `sth_*` and "
-        "`plain_*` gathers them all.",
+        "- *Statistics*, with the video as the unit: how many of the six improved, by how much, and how certain that is.\n"
+        "- *Tension Dashboard*: the mean over the videos, for every block and step.\n"
+        "- *Figure A* and *Figure C*: call by call, and video by video.\n"
+        "- *Save Trace* saves a run as a file; *Load Trace* loads it at any time, without its latent.\n\n"
+        "**More videos:** run it with other seeds and prompts, saving the traces as `plain` and `sth`; then *Trace Set* with "
+        "`sth_*` and `plain_*` collects them all.",
         videos=6,
     )
     demo.group("2. Six videos, twice")
@@ -25,7 +25,7 @@ def many_videos() -> Recipe:
     plain_trace = demo.add("TA_TraceAttention", "Trace baseline", model=demo.model, **watched)
     trace = demo.add("TA_TraceAttention", "Trace STH", model=sth[0], **watched)
     plain, treated = demo.sample("Baseline", plain_trace[0]), demo.sample("With STH", trace[0])
-    demo.group("3. Gather and count")
+    demo.group("3. Collect and test")
     gathered = demo.add("TA_TraceSet", trace=trace[1], samples=treated, baseline=plain_trace[1], baseline_samples=plain)
     demo.text_view(demo.add("TA_TensionStatistics", trace=gathered[0])[0], "Statistics")
     dashboard = demo.add("TA_TensionDashboard", trace=gathered[0])
@@ -34,10 +34,10 @@ def many_videos() -> Recipe:
     demo.group("4. Figures")
     demo.add("TA_TensionPlots", "Figure A", trace=gathered[0])
     demo.add("TA_TensionPlots", "Figure C", trace=gathered[0], figure="C: each video")
-    demo.group("5. Keep a run")
+    demo.group("5. Save and load a run")
     file = demo.add("TA_SaveTrace", trace=trace[1], samples=treated, name="sth")
     loaded = demo.add("TA_LoadTrace", name=file[0])
-    demo.text_view(loaded[1], "What was read")
+    demo.text_view(loaded[1], "Facts of the loaded run")
     demo.add("TA_TensionHeatmap", "Tension of the loaded run", trace=loaded[0])
     return demo.recipe
 
@@ -45,14 +45,14 @@ def many_videos() -> Recipe:
 def existing_videos() -> Recipe:
     demo = Demo(
         "Attention of videos that exist",
-        "## Attention of videos that exist\n"
-        "*Trace Video* adds noise to the latent of a video, lets the model predict once, and records how frames attend to each "
-        "other: so filmed videos can be compared with generated ones (Fig. 3 of VSTAR).\n\n"
+        "## Attention of existing videos\n"
+        "*Trace Video* adds noise to a video's latent, lets the model predict once, and records how frames attend to each other. "
+        "This way real footage can be compared with generated videos (Fig. 3 of VSTAR).\n\n"
         "**Look at**\n"
-        "- *Similarity by Interval*: against how far apart two frames are. The similarity of the moving clip falls, that of the "
-        "still one stays up; above it, how much such frames attend to each other.\n"
+        "- *Similarity by Interval*: how alike two frames are, against how far apart they are. It falls in the moving clip and "
+        "stays high in the still one. Above it: how much such frames attend to each other.\n"
         "- *Frame Attention* of both: how bright the diagonal is, and how wide the band around it.\n\n"
-        "**With your videos:** put *Load Video*, *Get Video Components* and *VAE Encode* in place of a sampler, and say in "
+        "**With your videos:** replace a sampler by *Load Video*, *Get Video Components* and *VAE Encode*, and describe in "
         "*Prompt* what the video shows.",
         prompt="a yellow circle moves right on a black background",
         seed=2,
@@ -62,7 +62,7 @@ def existing_videos() -> Recipe:
     latents = {name: demo.sample(f"Video, {name}", demo.model, prompt) for name, prompt in prompts.items()}
     clips = {name: demo.decode(latent, f"Decode {name}") for name, latent in latents.items()}
     demo.side_by_side(*clips.values(), title="Moving | still", prefix="existing_videos")
-    demo.group("3. What the model sees in them")
+    demo.group("3. Trace both")
     seen = {}
     for index, (name, latent) in enumerate(latents.items()):
         traced = demo.add("TA_TraceVideo", f"Trace Video, {name}", model=demo.model, latent=latent, positive=prompts[name])
@@ -70,9 +70,9 @@ def existing_videos() -> Recipe:
         prefix = "other_" * index
         seen |= {f"{prefix}trace": traced[0], f"{prefix}samples": traced[1], f"{prefix}similarity": similarity[0]}
         seen[f"{prefix}name"] = name
-    demo.group("4. Compared")
+    demo.group("4. Comparison")
     chart = demo.add("TA_SimilarityByInterval", **seen)
-    demo.recipe.cover = demo.save(chart[0], "Save the comparison", "similarity_by_interval").id
+    demo.recipe.cover = demo.save(chart[0], "Save comparison", "similarity_by_interval").id
     for name, prefix in (("moving", ""), ("still", "other_")):
         traced = {"trace": seen[f"{prefix}trace"], "samples": seen[f"{prefix}samples"]}
         demo.add("TA_FrameAttention", f"Frame Attention, {name}", blocks="0, 2, 5", **traced)
@@ -83,30 +83,31 @@ def massive_activations() -> Recipe:
     demo = Demo(
         "What massive activations are for",
         "## What massive activations are for\n"
-        "A few channels stand out by far in every video model. *Activation Probe* takes them away or makes them larger, to see "
-        "what they carry.\n\n"
+        "In every video model a few channels are far larger than the others. *Activation Probe* zeroes or amplifies them, to "
+        "show what they are for.\n\n"
         "**Look at**\n"
-        "- The three clips: as it is, without the channel, with the channel made larger.\n"
-        "- *What was measured*: the profile that was saved and read again.\n\n"
-        f"This model is too narrow for massive activations, so channel {MASSIVE_CHANNEL}, which stands out most, is typed into "
-        "*channels*. **With your model** empty *channels* and connect the profile: its massive channels are taken. A saved "
-        "profile also plugs into STAS, so a model has to be measured only once.",
+        "- The three clips: the baseline, the channel zeroed, the channel amplified.\n"
+        "- *Loaded profile*: the profile after saving and loading.\n\n"
+        f"This model is too narrow for massive activations, so *channels* is set by hand to {MASSIVE_CHANNEL}, its largest "
+        "channel.\n\n"
+        "**With your model:** empty *channels*, and the massive channels of the connected *profile* are used. A saved profile "
+        "also connects to STAS, so a model has to be measured only once.",
     )
-    demo.group("2. Measure, keep, read again")
+    demo.group("2. Measure, save, load")
     watched = demo.add("TA_MassiveActivations", model=demo.model)
     plain = demo.sample("Baseline", watched[0])
     report = demo.add("TA_MassiveActivationReport", trace=watched[1], samples=plain)
     file = demo.add("TA_SaveMassiveProfile", profile=report[1], name="demo_model")
     loaded = demo.add("TA_LoadMassiveProfile", name=file[0])
-    demo.text_view(loaded[1], "What was measured")
-    demo.group("3. Without it, and with more of it")
+    demo.text_view(loaded[1], "Loaded profile")
+    demo.group("3. Zero it, amplify it")
     clips = [demo.decode(plain, "Decode baseline")]
-    for title, action in (("Without", "zero"), ("With more", "amplify")):
+    for title, action in (("Zeroed", "zero"), ("Amplified", "amplify")):
         probe = demo.add(
-            "TA_ActivationProbe", f"{title} of the channel" if action == "amplify" else f"{title} the channel", model=demo.model,
-            profile=loaded[0], channels=MASSIVE_CHANNEL, action=action,
+            "TA_ActivationProbe", f"Activation Probe, {action}", model=demo.model, profile=loaded[0], channels=MASSIVE_CHANNEL,
+            action=action,
         )  # fmt: skip
         clips.append(demo.decode(demo.sample(title, probe[0]), f"Decode {title.lower()}"))
-    demo.group("4. Baseline | without | with more")
-    demo.side_by_side(*clips, title="Baseline | without | with more", prefix="activation_probe")
+    demo.group("4. Baseline | zeroed | amplified")
+    demo.side_by_side(*clips, title="Baseline | zeroed | amplified", prefix="activation_probe")
     return demo.recipe

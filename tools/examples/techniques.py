@@ -1,4 +1,4 @@
-"""Examples: one a technique that changes attention or activations, and one with several of them."""
+"""Examples: one for each technique that changes attention or activations, and one with several of them."""
 
 from tools.examples.demo import Demo
 from tools.examples.recipe import Recipe
@@ -12,12 +12,12 @@ def homeostasis() -> Recipe:
         "## Spectral Transport Homeostasis (STH)\n"
         "The same seed without and with STH, on the built-in demo model.\n\n"
         "**Look at**\n"
-        "- *Tension before*: red is where a block mixes its frames too much, blue where it keeps them apart.\n"
-        "- *Tension reduction*: what STH took away. Lower *tau* to 0 and it is empty, and both clips are the same.\n"
+        "- *Tension before*: red where a block mixes frames too much, blue where it keeps them apart.\n"
+        "- *Tension reduction*: how much STH removed. At *tau* 0 it is empty, and both clips are the same.\n"
         "- *Report*: on how many calls, steps and blocks it acted.\n\n"
-        "**With your model:** put your loader in place of *Load Demo Model* and begin with tau 0.2.",
+        "**With your model:** replace *Load Demo Model* by your loader and start at *tau* 0.2.",
     )
-    demo.group("2. STH, watched")
+    demo.group("2. STH and its trace")
     sth = demo.add("TA_SpectralTransportHomeostasis", model=demo.model, tau=1.0, layer_weight="flat", step_weight="flat")
     traced = demo.add("TA_TraceAttention", model=sth[0])
     demo.group("3. The same seed twice")
@@ -41,15 +41,15 @@ def steering() -> Recipe:
     demo = Demo(
         "Structured Activation Steering",
         "## Structured Activation Steering (STAS)\n"
-        "First look for massive activations, then lift them at the first latent frame and at the borders of the others.\n\n"
+        "Finds massive activations, then raises them in the first latent frame and at the borders of the later ones.\n\n"
         "**Look at**\n"
-        "- *Massive activations*: a table of the channels that stand out, and the charts beside it.\n"
-        f"- Here they are not massive: this model is too narrow (channel {MASSIVE_CHANNEL} is 14 times the others, 50 "
-        "times is massive). So its number is typed into *channels*, and the effect is small.\n\n"
-        "**With your model:** Wan 2.1 1.3B, Wan 2.2 5B and CogVideoX-5B need no detector: empty *channels* and the published "
-        "ones are taken. For others connect the report's *profile* to STAS and empty *channels*.",
+        "- *Massive activations*: a table of the channels that stand out, with charts beside it.\n"
+        f"- Here they are not massive: this model is too narrow (channel {MASSIVE_CHANNEL} is 14 times larger than the others; "
+        "massive means 50 times). So *channels* is set by hand, and the effect is small.\n\n"
+        "**With your model:** on Wan 2.1 1.3B, Wan 2.2 5B and CogVideoX-5B nothing has to be measured: empty *channels*, and the "
+        "published ones are used. On others empty *channels* and connect *profile* of the report to STAS.",
     )
-    demo.group("2. Find the massive channels")
+    demo.group("2. Find massive channels")
     watched = demo.add("TA_MassiveActivations", model=demo.model)
     plain = demo.sample("Baseline", watched[0])
     seen = {"trace": watched[1], "samples": plain}
@@ -59,7 +59,7 @@ def steering() -> Recipe:
     demo.add("TA_MassiveActivationChart", "One channel along the tokens", picture="one channel along the tokens", **seen)
     demo.group("3. Steer them")
     stas = demo.add("TA_StructuredActivationSteering", model=demo.model, channels=MASSIVE_CHANNEL)
-    demo.text_view(stas[1], "What is steered")
+    demo.text_view(stas[1], "STAS settings")
     treated = demo.sample("With STAS", stas[0])
     demo.baseline_and("STAS", plain, treated)
     return demo.recipe
@@ -69,17 +69,17 @@ def regularization() -> Recipe:
     demo = Demo(
         "Temporal Attention Regularization",
         "## Temporal Attention Regularization (TAR)\n"
-        "Ties near frames together and sets far ones free, so that more happens in the clip.\n\n"
+        "Ties near frames closer together and frees distant ones to differ, so that more happens in the clip.\n\n"
         "**Look at**\n"
-        "- *Regularization Matrix*: what is added between each two latent frames, before anything is sampled.\n"
-        "- *Before* and *after*: how much each frame attends to each other one. After, the band around the diagonal is "
-        "brighter.\n\n"
-        "**Change:** *strength* 0 gives the baseline's very pixels, below 0 calms the video, 2 is too much.",
+        "- *Regularization Matrix*: what TAR adds to the attention between any two latent frames; needs no sampling.\n"
+        "- *Frame attention before* and *after*: how much each frame attends to every other. After TAR the band around the "
+        "diagonal is brighter.\n\n"
+        "**Change:** *strength* 0 is bit-identical to the baseline, below 0 calms the video, 2 is too much.",
     )
-    demo.group("2. TAR, watched")
+    demo.group("2. TAR and its trace")
     tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model)
     demo.recipe.cover = demo.add("TA_RegularizationMatrix", model=tar[0], frames=9).id
-    demo.text_view(tar[1], "What acts")
+    demo.text_view(tar[1], "TAR settings")
     traced = demo.add("TA_TraceAttention", model=tar[0])
     demo.group("3. The same seed twice")
     plain, treated = demo.sample("Baseline", demo.model), demo.sample("With TAR", traced[0])
@@ -95,14 +95,14 @@ def entropy_guidance() -> Recipe:
     demo = Demo(
         "Entropy Guidance",
         "## Entropy Guidance (IE-Adapt)\n"
-        "Measures how spread out the attention of each block is, and guides away from what the model predicts when the block "
-        "of highest entropy only looks at itself.\n\n"
+        "Measures how spread out the attention of each block is, and guides away from what the model predicts when, in the "
+        "block with the highest entropy, each token keeps its own value.\n\n"
         "**Look at**\n"
-        "- The bars of *Entropy Profile*: the highest one is the block that is used; its number goes from there into "
-        "*Entropy Guidance*.\n"
-        "- The right clip: at a cfg of 3 next to nothing changes. Set both samplers to 1.5: the thing may then be there in more "
-        "frames. From a *scale* of 1 on the brightness drifts, 4 overcooks the picture; 0 is the baseline.\n\n"
-        "**Alone:** leave *block* at -1 and the node measures by itself, in the first quarter of the run.",
+        "- The bars of *Entropy Profile*: the highest one is the block to use; *highest_block* passes its number to *Entropy "
+        "Guidance*.\n"
+        "- The right clip: at *cfg* 3 almost nothing changes. Set *cfg* of both samplers to 1.5: the thing may then be visible "
+        "in more frames. From *scale* 1 on the brightness drifts, 4 overcooks the picture; 0 is the baseline.\n\n"
+        "**Without the profile:** leave *block* at -1, and the node measures by itself in the first quarter of the run.",
     )
     demo.group("2. Which block?")
     traced = demo.add("TA_TraceAttention", model=demo.model)
@@ -110,8 +110,8 @@ def entropy_guidance() -> Recipe:
     profile = demo.add("TA_EntropyProfile", trace=traced[1], samples=plain)
     demo.recipe.cover = profile.id
     demo.add("PreviewImage", "Entropy over the steps", images=profile[1])
-    demo.text_view(profile[2], "Entropies")
-    demo.group("3. Guide with it")
+    demo.text_view(profile[2], "Entropy table")
+    demo.group("3. Guide with that block")
     guided = demo.add("TA_EntropyGuidance", model=demo.model, scale=0.5, block=profile[3])
     demo.baseline_and("guidance", plain, demo.sample("With Entropy Guidance", guided[0]))
     return demo.recipe
@@ -121,14 +121,14 @@ def stacked() -> Recipe:
     demo = Demo(
         "Several techniques at once",
         "## Several techniques at once\n"
-        "Every node gives a MODEL, so they are put in a row and act in that order.\n\n"
+        "Every node outputs a MODEL: connect them in a chain, and they act in that order.\n\n"
         "**Look at**\n"
-        "- *What acted*: each technique, on how many calls, steps and blocks, and what was passed through.\n"
-        "- Bypass a node (Ctrl+B) and run again to see what it does in the company of the others.\n\n"
-        "**Order:** techniques that change the same attention act one after the other; *Trace Attention* sees them all, "
-        "wherever it stands.",
+        "- *Report*: on how many calls, steps and blocks each technique acted, and what was passed through.\n"
+        "- Bypass a node (Ctrl+B) and run again to see what it adds to the others.\n\n"
+        "**Order:** techniques that change the same attention act one after the other; *Trace Attention* records them all, "
+        "wherever it is in the chain.",
     )
-    demo.group("2. Techniques in a row")
+    demo.group("2. Techniques in a chain")
     sth = demo.add("TA_SpectralTransportHomeostasis", model=demo.model)
     tar = demo.add("TA_TemporalAttentionRegularization", model=sth[0], strength=0.5)
     stas = demo.add("TA_StructuredActivationSteering", model=tar[0], channels=MASSIVE_CHANNEL)
@@ -140,6 +140,6 @@ def stacked() -> Recipe:
     demo.group("4. What happened inside")
     seen = {"trace": traced[1], "samples": treated}
     info = demo.add("TA_TraceInfo", **seen)
-    demo.text_view(info[0], "What acted")
+    demo.text_view(info[0], "Report")
     demo.add("TA_FrameAttention", "Frame attention after all", when="after", **seen)
     return demo.recipe
