@@ -13,7 +13,7 @@ from . import _inputs as shared
 
 
 class TraceVideoNode(io.ComfyNode):
-    """MODEL, LATENT, CONDITIONING -> TRACE, LATENT: the attention of a video that exists."""
+    """MODEL, LATENT, CONDITIONING -> TRACE, LATENT: the attention of an existing video."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -1,4 +1,4 @@
-"""One prediction on a noised latent: how the model looks at a video that exists (VSTAR, section 3.2)."""
+"""One prediction on a noised latent: how the model looks at an existing video (VSTAR, section 3.2)."""
 
 from __future__ import annotations
 

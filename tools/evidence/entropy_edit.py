@@ -141,7 +141,7 @@ def masked(lab: Lab) -> list[str]:
 
 
 def real_video(lab: Lab) -> list[str]:
-    """Source clips are turned back into noise first, as videos that exist are."""
+    """Source clips are turned back into noise first, as existing videos are."""
     found = pairs(FEW)
     latents = [
         comfy.sample.sample(

@@ -44,7 +44,7 @@ def many_videos() -> Recipe:
 
 def existing_videos() -> Recipe:
     demo = Demo(
-        "Attention of videos that exist",
+        "Attention of existing videos",
         "## Attention of existing videos\n"
         "*Trace Video* adds noise to a video's latent, lets the model predict once, and records how frames attend to each other. "
         "This way real footage can be compared with generated videos (Fig. 3 of VSTAR).\n\n"
