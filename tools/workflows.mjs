@@ -121,14 +121,15 @@ async function picture(page, width, file) {
 const errors = []
 const browser = await launch()
 const watch = (page) => page.on('pageerror', (error) => errors.push(error.message))
-const page = await boot(browser, url, { width: 3000, height: 1300 }, { watch })
 const found = []
 for (const job of JSON.parse(fs.readFileSync(jobs, 'utf8'))) {
+  const page = await boot(browser, url, { width: 3000, height: 1300 }, { watch }) // an old page remembers values of linked widgets
   const { width, ...made } = await page.evaluate(make, job)
   const loaded = await page.evaluate(check, { workflow: made.workflow, name: job.name })
   if (pictures) await picture(page, width, path.join(pictures, `${job.name}.png`))
   const blueprint = job.inside && (await page.evaluate(publish, job))
   found.push({ name: job.name, ...made, loaded, blueprint })
+  await page.close()
 }
 fs.writeFileSync(results, JSON.stringify({ errors, found }))
 await browser.close()
