@@ -51,6 +51,8 @@ def model():
 def forgotten():
     """What earlier tests compiled would be used again."""
     torch._dynamo.reset()
+    yield
+    torch._dynamo.reset()
 
 
 @pytest.fixture(params=["network", "blocks", "patches"])
