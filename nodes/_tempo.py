@@ -30,7 +30,7 @@ def fps_input() -> io.Input:
         max=240.0,
         step=0.01,
         tooltip="The model's frame rate, in video frames per second: 16 for Wan 2.1, Wan 2.2 14B and CogVideoX 1.5, 24 for Wan "
-        "2.2 5B, HunyuanVideo and LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
+        "2.2 5B and HunyuanVideo, 25 for LTX-Video, 8 for CogVideoX. It turns seconds into frames.",
     )
 
 

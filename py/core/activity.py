@@ -41,11 +41,11 @@ class Activity:
         if not self.seen:
             return f"{name} received no calls"
         if not self.calls:
-            return f"{name} received {_counted(self.seen)} and changed none: {i.unchanged()}"
+            return f"{name} received {counted(self.seen)} and changed none: {i.unchanged()}"
         first, last = min(self.blocks), max(self.blocks)
         blocks = f"block {first}" if first == last else f"blocks {first}-{last}"
         did = "looked at" if isinstance(i, Observer) else "acted on"
-        return f"{name} {did} {_counted(self.calls)}, {len(self.steps)} of {steps} steps, {blocks}"
+        return f"{name} {did} {counted(self.calls)}, {len(self.steps)} of {steps} steps, {blocks}"
 
     def check(self, i: Intervention, family: str) -> None:
         """Raises TemporalAttentionError where network calls fell into the window but none had a site for it."""
@@ -57,5 +57,6 @@ class Activity:
             )
 
 
-def _counted(calls: int) -> str:
+def counted(calls: int) -> str:
+    """A number of calls in words."""
     return "1 call" if calls == 1 else f"{calls} calls"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from .activity import Activity
+from .activity import Activity, counted
 from .events import CallNotes, Forward, Site, Step
 from .intervention import Intervention, Observer, Prompting
 from .latent import Iteration
@@ -102,8 +102,8 @@ class Run(Caller):
         steps = self._step.total if self._step else 0
         report = (
             *(self.activity[id(i)].report(i, steps, bool(self.skipped)) for i in self.chain),
-            *(f"passed through {n} calls: {reason}" for reason, n in self.skipped.items()),
-            *(f"{n} times {text}" for text, n in self.remarks.items()),
+            *(f"passed through {counted(n)}: {reason}" for reason, n in self.skipped.items()),
+            *(f"{'once' if n == 1 else f'{n} times'} {text}" for text, n in self.remarks.items()),
         )
         for line in report:
             log.info("Temporal Attention: %s", line)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 from comfy_api.torch_helpers.torch_compile import TORCH_COMPILE_KWARGS
 from torch import nn
+
+from ..core.errors import TemporalAttentionError
 
 
 def is_compiled(model_options: dict, network: nn.Module) -> bool:
@@ -21,8 +23,8 @@ def is_compiled(model_options: dict, network: nn.Module) -> bool:
 
 
 def has_compiled_parts(network: nn.Module) -> bool:
-    """Is a compiled module in the place of one of the network's?"""
-    return any(hasattr(module, "_orig_mod") for module in network.modules())
+    """Is a compiled module in the place of one of the network's, or one compiled where it is?"""
+    return any(hasattr(m, "_orig_mod") or getattr(m, "_compiled_call_impl", None) is not None for m in network.modules())
 
 
 class Uncompiled:
@@ -37,10 +39,10 @@ class Uncompiled:
     def __call__(self) -> Iterator[None]:
         """Runs what is inside without compiled code."""
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._stance = torch.compiler.set_stance("force_eager")
+            if not self._inside:
+                self._stance = _stance()
                 self._stance.__enter__()
+            self._inside += 1
         try:
             yield
         finally:
@@ -51,3 +53,11 @@ class Uncompiled:
 
 
 uncompiled = Uncompiled()
+
+
+def _stance() -> AbstractContextManager:
+    if not hasattr(torch.compiler, "set_stance"):
+        raise TemporalAttentionError(
+            "PyTorch 2.6 or newer, to act in a compiled network", torch.__version__, "Update PyTorch, or remove the compile node."
+        )
+    return torch.compiler.set_stance("force_eager")

@@ -14,6 +14,7 @@ from scipy.stats import binomtest, spearmanr, wilcoxon
 from ..records.trace_set import Video
 
 FEWEST_VIDEOS = 6
+# +1 where the paper calls a rise an improvement, -1 where a fall. For `balance` it names none: + is towards later frames.
 BETTER = {
     "|T|": -1,
     "self-retention": 1,
@@ -26,7 +27,6 @@ BETTER = {
     "head spread": -1,
     "balance": 1,
 }
-"""+1 where the paper calls a rise an improvement, -1 where a fall. For `balance` it names none: + is towards later frames."""
 
 
 def better_sense(name: str) -> str:

@@ -97,8 +97,10 @@ class EntropyGuidance(Intervention):
         """A window of a single step chooses the block and has no step left."""
         if self.block is not None:
             return super().unchanged()
-        return "every step in its window only measured which block to replace; widen the window, or set block to the one named "
-        "in the log"
+        return (
+            "every step in its window only measured which block to replace; widen the window, or set block to the one named in "
+            "the log"
+        )
 
     def before(self, call: Attention) -> Attention:
         """Measures the entropy of every block over the first steps."""

@@ -43,8 +43,7 @@ class WordRecorder(Observer):
 
     def idle(self) -> str:
         """Nothing that it may look at read the phrases."""
-        return "no call read only the text of its phrases; connect the same text and CLIP to both, and no Video Synopsis "
-        "Prompt"
+        return "no call read only the text of its phrases; connect the same text and CLIP to both, and no Video Synopsis Prompt"
 
     def keeps(self, iteration: Iteration) -> bool:
         """Only iterations for its own words."""

@@ -55,12 +55,15 @@ def forgotten():
     torch._dynamo.reset()
 
 
-@pytest.fixture(params=["network", "blocks", "patches"])
+@pytest.fixture(params=["network", "blocks", "patches", "in place"])
 def compiled(request, model):
     """(the MODEL as the host's TorchCompileModel, or nodes that compile block by block, leave it; its backend)."""
     blocks = [f"diffusion_model.blocks.{i}" for i in range(len(blocks_of(model)))]
-    clone, backend = model.clone(disable_dynamic=True), Backend()
-    if request.param == "patches":
+    clone, backend = (TINY.load() if request.param == "in place" else model).clone(disable_dynamic=True), Backend()
+    if request.param == "in place":
+        for name in blocks:
+            clone.get_model_object(name).compile(backend=backend)
+    elif request.param == "patches":
         for name in blocks:
             clone.add_object_patch(name, torch.compile(clone.get_model_object(name), backend=backend))
     else:

@@ -124,8 +124,10 @@ def three_phrases(lab: Lab) -> list[str]:
     header = ["timing of one thing", "of the other", "background right", "change of the one", "of the other"]
     settings = {"no node": (found, None), "three phrases": (found, {"lr": SEVERAL})}
     text, shown = table_of(lab, settings, measures, header, ("no node", "three phrases"))
-    said = "One thing is wanted in one half, the other in the other half, the background's word throughout. The bar marks the "
-    "first thing's half."
+    said = (
+        "One thing is wanted in one half, the other in the other half, the background's word throughout. The bar marks the "
+        "first thing's half."
+    )
     return [f"## Three phrases, {4 * PROMPTS} clips", said, text, sheet("tempo_three_phrases", shown)]
 
 
