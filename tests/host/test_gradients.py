@@ -277,4 +277,4 @@ def test_what_a_call_for_a_gradient_remarks_is_in_the_report_of_the_run(monkeypa
     monkeypatch.setattr(latent, "ForwardScope", lambda caller, *given: caller.remark("a call said so") or scope(caller, *given))
     caplog.set_level("INFO", logger="temporal_attention")
     in_a_run(monkeypatch, tiny, model, lambda gradient, x: gradient())
-    assert "1 times a call said so" in caplog.text
+    assert "once a call said so" in caplog.text
