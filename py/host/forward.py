@@ -38,6 +38,7 @@ class ForwardScope:
         describe: (grid, videos in the batch, transformer options) -> Forward, or None where the batch is not the one that the
             options speak of; called once the network has its input. Without a grid, (None, None, options) -> None.
         prefixes: what the first blocks returned in earlier calls of this prediction; None where that is of no use.
+        plain: the attention function where other packs' overrides are left out; None = the one that the host calls.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class ForwardScope:
         network: nn.Module,
         describe: Describe,
         prefixes: Prefixes | None = None,
+        plain: Callable[..., Tensor] | None = None,
     ):
         self.caller, self.adapter, self.network = caller, adapter, network
         self.describe, self.prefixes = describe, prefixes
         self.undo = ExitStack()
-        self.slot = AttentionSlot(self._attention)
+        self.slot = AttentionSlot(self._attention, plain)
         self.own = OwnKernels(adapter.kernel, self._attention)
         self.hooks: list = []
         self.forward: Forward | None = None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import torch
-from comfy.ldm.modules.attention import attention_pytorch
 from torch import Tensor
 
 from ..core.attention import Attention
@@ -104,11 +102,10 @@ class HostCall:
     def _biased_kernel(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float, wider: bool) -> Tensor:
         """Attention with a bias in columns of `wider` heads, or in the mask: never in int8, which would lose it.
 
-        Other packs' kernels may refuse masks or drop them, so calls with ours are left out of their overrides (for a gradient,
-        PyTorch's kernel has one); and they may know no scale but that of the heads' width, so wider queries are brought to it.
+        Other packs' kernels may refuse masks or drop them, so calls with ours are left out of their overrides; and they may know
+        no scale but that of the heads' width, so wider queries are brought to it.
         """
-        plain = attention_pytorch if torch.is_grad_enabled() else self.plain
-        func, options = (self.func if wider else plain), {**self.options, "low_precision_attention": False}
+        func, options = (self.func if wider else self.plain), {**self.options, "low_precision_attention": False}
         if wider:
             options["scale"] = scale
         if wider and func is not self.plain:

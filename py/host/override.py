@@ -17,10 +17,11 @@ class AttentionSlot:
 
     Args:
         attention: HostCall -> output, or None to leave the call to the others.
+        plain: the function that attends without the others; None = the one that the host calls.
     """
 
-    def __init__(self, attention: Callable[[HostCall], Tensor | None]):
-        self._attention = attention
+    def __init__(self, attention: Callable[[HostCall], Tensor | None], plain: Callable[..., Tensor] | None = None):
+        self._attention, self._plain = attention, plain
         self._others = ABSENT
         self._inside = False
         self._installed: dict[int, tuple[dict, object]] = {}
@@ -46,7 +47,7 @@ class AttentionSlot:
         if self._inside:
             return self._predecessor(func)(*args, **kwargs)
         kernel = func if self._others is ABSENT else self._chained(func)
-        out = self._attention(HostCall.parse(kernel, func, args, kwargs))
+        out = self._attention(HostCall.parse(kernel, self._plain or func, args, kwargs))
         return kernel(*args, **kwargs) if out is None else out
 
     def _predecessor(self, func: Callable[..., Tensor]) -> Callable[..., Tensor]:

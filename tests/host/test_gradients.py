@@ -274,7 +274,9 @@ def test_nothing_tapped_is_an_error_that_says_why(monkeypatch, tiny, model):
 
 def test_what_a_call_for_a_gradient_remarks_is_in_the_report_of_the_run(monkeypatch, tiny, model, caplog):
     scope = latent.ForwardScope
-    monkeypatch.setattr(latent, "ForwardScope", lambda caller, *given: caller.remark("a call said so") or scope(caller, *given))
+    monkeypatch.setattr(
+        latent, "ForwardScope", lambda caller, *given, **named: caller.remark("a call said so") or scope(caller, *given, **named)
+    )
     caplog.set_level("INFO", logger="temporal_attention")
     in_a_run(monkeypatch, tiny, model, lambda gradient, x: gradient())
     assert "once a call said so" in caplog.text

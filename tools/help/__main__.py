@@ -25,6 +25,7 @@ from tools.server import Server
 PAGES = ROOT / "js" / "docs"
 KEPT = re.compile(r"(TA_\w+?)\.(\d+)_\d+_\.png")
 WIDEST = 130  # characters of a line of text
+LARGEST = 150_000  # bytes of a picture
 
 
 def main() -> None:
@@ -50,6 +51,8 @@ def pictures(chosen: Sequence[Graph]) -> None:
             for page, picture in made(graph, client, known, folder).items():
                 path = PAGES / page / "picture.png"
                 picture.save(path, optimize=True)
+                if path.stat().st_size > LARGEST:
+                    draw.small(picture).save(path, optimize=True)
                 print(f"{path.relative_to(ROOT)}: {picture.width} x {picture.height}, {path.stat().st_size // 1000} kB")
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import comfy.model_patcher
 import comfy.samplers
 import torch
+from comfy.ldm.modules.attention import attention_pytorch
 from comfy.model_base import BaseModel
 from comfy.patcher_extension import WrappersMP
 from comfy_api.torch_helpers.torch_compile import COMPILE_KEY
@@ -127,7 +128,7 @@ class Evaluation(Caller):
         describe = partial(self.describe, self.sampling.step(sigma))
         with ExitStack() as undo:
             undo.callback(self.taps.calls.clear)  # their graph holds the blocks' calls, which hold them
-            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, describe))
+            scope = undo.enter_context(ForwardScope(self, self.sampling.adapter, network, describe, plain=attention_pytorch))
             begin = network.register_forward_pre_hook(lambda *call: self._begin(scope, undo, call[-1]), with_kwargs=True)
             undo.callback(begin.remove)
             with suppress(_Left):
