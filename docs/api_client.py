@@ -24,6 +24,10 @@ def ask(server: str, path: str, body: dict | None = None) -> bytes:
             return answer.read()
     except urllib.error.HTTPError as error:
         raise SystemExit(f"{path}: {error.code}\n{error.read().decode(errors='replace')}") from error
+    except urllib.error.URLError as error:
+        raise SystemExit(
+            f"Expected a ComfyUI at {server}, but got: {error.reason}. Start it, or give its address with --server."
+        ) from None
 
 
 def override(prompt: dict, title: str, name: str, value: str) -> None:

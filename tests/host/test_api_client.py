@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -46,6 +47,12 @@ def test_it_overrides_inputs_by_title_waits_and_fetches_the_files(server, tmp_pa
 def test_it_says_what_is_wrong(server, override, said):
     ran = client(server, WORKFLOW, "--set", *override)
     assert ran.returncode == 1 and said in ran.stderr
+
+
+def test_a_server_that_does_not_answer_is_named():
+    nobody = SimpleNamespace(url="http://127.0.0.1:9")
+    ran = client(nobody, WORKFLOW)
+    assert ran.returncode == 1 and ran.stderr.startswith("Expected a ComfyUI at http://127.0.0.1:9")
 
 
 def test_an_error_while_running_is_shown(server):
