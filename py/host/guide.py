@@ -30,7 +30,7 @@ class Guide:
     def __call__(self, host: dict) -> Tensor:
         """The denoised latent as the intervention combines it."""
         asked: Asked | None = host["model_options"]["transformer_options"].get(KEY_ASKED)
-        step = self.sampling.schedule.at(float(host["sigma"][0]))
+        step = self.sampling.step(host["sigma"])
         if not self.intervention.window.contains(step) or (asked and asked.owner is not self.intervention):
             return host["denoised"]
 

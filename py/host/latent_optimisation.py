@@ -52,7 +52,7 @@ class LatentOptimisation:
         """Writes what the interventions make of x into it, so that the sampler goes on from there."""
         if not self.acting:
             return
-        step = self.sampling.schedule.at(float(sigma[0]))
+        step = self.sampling.step(sigma)
         if not self._calls.comes(step):
             return
         for i in self.acting:
