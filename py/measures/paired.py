@@ -87,8 +87,8 @@ def compared(differences: Sequence[float]) -> Comparison:
 
 def dose_response(video: Video, threshold: float) -> float:
     """Spearman's rank correlation of |gamma - 1| and the improvement of |T| over the active calls of a video; NaN without any."""
-    active = video.active(threshold) & np.isfinite(video.calls.gamma)
-    dose, effect = np.abs(video.calls.gamma - 1)[active], improvement(video, "|T|")[active]
+    active = video.active(threshold) & np.isfinite(video.calls.correction)
+    dose, effect = video.calls.correction[active], improvement(video, "|T|")[active]
     if len(dose) < 3 or np.ptp(dose) == 0 or np.ptp(effect) == 0:
         return float("nan")
     return float(spearmanr(dose, effect).statistic)

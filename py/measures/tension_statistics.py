@@ -22,7 +22,7 @@ DEEP_METRICS = (
     ("C", "cross-frame mass"),
     ("F", "leading share"),
     ("F", "H_vN"),
-    ("F", "H_row"),
+    ("E", "H_row"),
     ("K", "head spread"),
     ("L", "balance"),
 )
@@ -40,13 +40,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Statistics:
-    """The rows, and the calls behind them: all, active, and active ones where gamma is on the side of 1 that T asks for."""
+    """The rows, and the calls behind them: all, active, and which share of the gammas of active ones is where T asks."""
 
     rows: tuple[Row, ...]
     videos: int
     calls: int
     active: int
-    directed: int
+    directed: float
     own_baseline: bool
 
 
@@ -55,7 +55,7 @@ def statistics(traces: TraceSet, threshold: float = ACTIVE, depth: float = DEPTH
 
     Args:
         threshold: a call is active where |gamma - 1| exceeds it.
-        depth: metrics of figures C, F, K and L are means over the blocks from this depth on.
+        depth: metrics of figures C, E, F, K and L are means over the blocks from this depth on.
     """
     deep = [
         Row(figure, name, better_sense(name), _over(traces, lambda v, name=name: improvement(v, name)[v.deep(depth)]))
@@ -66,19 +66,16 @@ def statistics(traces: TraceSet, threshold: float = ACTIVE, depth: float = DEPTH
         *deep[:5],
         Row("C", "|T| reduction within calls", "above 0", _over(traces, lambda v: reduction(v)[v.deep(depth)])),
         *deep[5:],
-        Row("M", "rank correlation with |gamma - 1|", "above 0", _dose(traces, threshold)),
+        Row("M", "rank corr. of |T| improvement and |gamma - 1|", "above 0", _dose(traces, threshold)),
     )
     active = [v.active(threshold) & np.isfinite(v.calls.gamma) for v in traces.videos]
-    directed = [
-        np.sign(v.calls.gamma - 1)[a] == np.sign(v.calls.before.values["T"])[a]
-        for v, a in zip(traces.videos, active, strict=True)
-    ]
+    directed = np.concatenate([v.calls.directed[a] for v, a in zip(traces.videos, active, strict=True)])
     return Statistics(
         rows,
         len(traces.videos),
         sum(len(a) for a in active),
         int(sum(a.sum() for a in active)),
-        int(sum(d.sum() for d in directed)),
+        float(directed.mean()) if len(directed) else float("nan"),
         traces.own_baseline,
     )
 

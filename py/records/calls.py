@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.trace import Record
 from ..maths import transport
+from . import correction
 
 NAMES = ("T", "|T|", "H_row", "H_vN", "self-retention", "cross-frame mass", "effective rank", "Gini", "leading share")
 NAMES += ("head spread", "balance")
@@ -36,7 +37,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Calls:
-    """n calls: where each was, what A was before and after all edits, and what STH set (NaN where it set nothing)."""
+    """n calls: where each was, what A was before and after all edits, and what STH set (`correction.py`; NaN where nothing)."""
 
     keys: tuple[tuple, ...]
     block: np.ndarray
@@ -45,6 +46,8 @@ class Calls:
     before: Measured
     after: Measured
     gamma: np.ndarray
+    correction: np.ndarray
+    directed: np.ndarray
     tau_eff: np.ndarray
 
     def rows(self, chosen: np.ndarray) -> Calls:
@@ -53,7 +56,7 @@ class Calls:
             tuple(self.keys[i] for i in chosen),
             *(column[chosen] for column in (self.block, self.depth, self.step)),
             *(measured.rows(chosen) for measured in (self.before, self.after)),
-            *(column[chosen] for column in (self.gamma, self.tau_eff)),
+            *(column[chosen] for column in (self.gamma, self.correction, self.directed, self.tau_eff)),
         )
 
 
@@ -66,7 +69,7 @@ def calls_of(records: list[Record]) -> Calls:
         np.array([r.step.index for r in records], int),
         _measured(records, after=False),
         _measured(records, after=True),
-        np.array([r.mean("gamma", "gain") for r in records], float),
+        *(np.array([of(r) for r in records], float) for of in (correction.gamma, correction.size, correction.directed)),
         np.array([r.mean("tau_eff") for r in records], float),
     )
 

@@ -33,8 +33,8 @@ class Video:
 
     def active(self, threshold: float) -> np.ndarray:
         """[n] calls with |gamma - 1| above the threshold; all of them where no gamma was set anywhere (another technique)."""
-        known = np.isfinite(self.calls.gamma)
-        return np.abs(np.nan_to_num(self.calls.gamma, nan=1.0) - 1) > threshold if known.any() else np.ones(len(known), bool)
+        known = np.isfinite(self.calls.correction)
+        return np.nan_to_num(self.calls.correction) > threshold if known.any() else np.ones(len(known), bool)
 
     def deep(self, depth: float) -> np.ndarray:
         """[n] calls in blocks at this depth or deeper."""
@@ -74,7 +74,7 @@ class TraceSet:
 
     @property
     def has_gamma(self) -> bool:
-        """Did STH set anything in any call?"""
+        """Did STH set a gamma in any call?"""
         return any(np.isfinite(video.calls.gamma).any() for video in self.videos)
 
 

@@ -11,6 +11,7 @@ from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
 from ..core.trace import Record, Trace
 from ..maths.transport import spectral_entropy
+from ..records.correction import tension_by_head
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,10 @@ def frames_by_head(record: Record, after: bool) -> np.ndarray:
 
 def tension(record: Record, after: bool) -> float:
     """Spectral Tension of the call: T = H_row - H_vN averaged over heads (Eq. 3)."""
-    return float((h_row(record, after) - h_vn(record, after)).mean())
+    return float(tension_by_head(record, after).mean())
 
 
-def gamma(record: Record) -> float:
-    """Mean gain over heads that STH gave the queries, or by its other rule the output; NaN where it gave none."""
+def _gain(record: Record) -> float:
     return record.mean("gamma", "gain")
 
 
@@ -99,7 +99,7 @@ def _before_and_after(
 QUANTITIES: dict[str, Quantity] = {
     **_before_and_after("tension", "Spectral Tension T", tension, (-1.0, 1.0), center=0.0),
     "tension reduction": Quantity("|T| before minus |T| after (positive = calmer)", _reduction, 0.0),
-    "gamma": Quantity("Gain of STH on the queries, or by its other rule on the output", gamma, 1.0),
+    "gamma": Quantity("Gain of STH on the queries, or by its other rule on the output", _gain, 1.0),
     "tau_eff": Quantity("Effective strength tau_eff", lambda record: record.mean("tau_eff")),
     **_before_and_after("row entropy", "Row entropy H_row", h_row, (0.0, 1.0)),
     **_before_and_after("von Neumann entropy", "von Neumann entropy H_vN", h_vn, (0.0, 1.0)),

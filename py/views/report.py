@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..core.events import Branch
 from ..core.trace import Record, Trace
-from .quantities import gamma, h_row, h_vn, tension
+from ..records import correction
+from .quantities import h_row, h_vn, tension
 
 WORST = 5
 
@@ -37,19 +36,38 @@ def _facts(records: list[Record], threshold: float) -> list[str]:
         f"  row entropy H_row {np.mean([h_row(r, False).mean() for r in records]):.3f}, "
         f"von Neumann entropy H_vN {np.mean([h_vn(r, False).mean() for r in records]):.3f}",
     ]
-    gammas = np.array([gamma(r) for r in records])
-    active = np.abs(gammas - 1) > threshold
-    if active.any():
-        after = np.array([tension(r, True) for r in records])
-        calmer = np.abs(after[active]) < np.abs(before[active])
-        facts.append(
-            f"  active calls (|gamma - 1| > {threshold:g}): {active.sum()} of {len(records)} ({active.mean():.0%}); "
-            f"|T| fell on {calmer.mean():.0%} of them, "
-            f"from {np.abs(before[active]).mean():.3f} to {np.abs(after[active]).mean():.3f}"
-        )
-    elif not all(map(math.isnan, gammas)):
-        facts.append(f"  no call was active (|gamma - 1| > {threshold:g}): raise tau or widen the window to see an effect")
-    return facts
+    return [*facts, *_corrections(records, threshold), *_output_gains(records)]
+
+
+def _corrections(records: list[Record], threshold: float) -> list[str]:
+    sizes = np.array([correction.size(r) for r in records])
+    active = [r for r, size in zip(records, sizes, strict=True) if size > threshold]
+    if np.isnan(sizes).all():
+        return []
+    if not active:
+        return [f"  no call was active (|gamma - 1| > {threshold:g}): raise tau or widen the window to see an effect"]
+    before, after = (np.array([_size_of_tension(r, late) for r in active]) for late in (False, True))
+    what = "|T| of a head" if any(map(correction.by_head, active)) else "|T|"
+    return [
+        f"  active calls (|gamma - 1| > {threshold:g}): {len(active)} of {len(records)} ({len(active) / len(records):.0%}); "
+        f"{what} fell on {np.mean(after < before):.0%} of them, from {before.mean():.3f} to {after.mean():.3f}"
+    ]
+
+
+def _size_of_tension(record: Record, after: bool) -> float:
+    """|T| of what the gamma was set for: of every head, averaged, or of the call."""
+    heads = correction.tension_by_head(record, after)
+    return float(np.abs(heads if correction.by_head(record) else heads.mean()).mean())
+
+
+def _output_gains(records: list[Record]) -> list[str]:
+    gains = [r.mean("gain") for r in records if "gain" in r.values]
+    if not gains:
+        return []
+    return [
+        f"  output gain on {len(gains)} of {len(records)} calls: mean {np.mean(gains):.3f}, at most {max(gains):.3f}; "
+        "it leaves attention and so T as they are"
+    ]
 
 
 def _worst(records: list[Record]) -> list[str]:

@@ -230,7 +230,8 @@ def test_two_trace_nodes_with_different_estimators_keep_apart(tiny, model):
 
 
 def test_tension_falls_and_gamma_follows_its_sign(tiny, model):
-    from pack.py.views.quantities import gamma, tension
+    from pack.py.records.correction import gamma
+    from pack.py.views.quantities import tension
 
     recorder = FrameAttentionRecorder()
     latent = sample(tiny, attach(model, STH, recorder), steps=6)

@@ -25,22 +25,23 @@ def tension_parts(a):
     return h_row, density_spectrum(a)
 
 
-def values(scores, tau, prefix=""):
-    """What the recorder keeps of a call; with tau, what STH made of it beside."""
+def values(scores, tau, per_head=False):
+    """What the recorder keeps of a call; with tau, what STH made of it beside, of the call or of each head."""
     a = pattern(scores)
     h_row, spectrum = tension_parts(a)
     kept = {"h_row": h_row, "spectrum": spectrum, "frames": a.mean(0)}
     if tau:
         h_vn = -(spectrum * np.log(np.maximum(spectrum, 1e-30))).sum(-1) / np.log(a.shape[-1])
-        gamma = np.exp(tau * (h_row - h_vn).mean())
-        after = pattern(scores, gamma)
+        tension = h_row - h_vn if per_head else (h_row - h_vn).mean(keepdims=True)
+        gamma = np.exp(tau * tension)
+        after = pattern(scores, gamma[:, None, None])
         h_row, spectrum = tension_parts(after)
         kept |= {"after.h_row": h_row, "after.spectrum": spectrum, "after.frames": after.mean(0)}
-        kept |= {"gamma": np.array(gamma), "tau_eff": np.array(tau)}
+        kept |= {"gamma": gamma if per_head else gamma[0], "tau_eff": np.array(tau)}
     return {name: np.asarray(value, np.float32) for name, value in kept.items()}
 
 
-def run(seed, tau=0.0, noise=0.0, blocks=4, steps=5, frames=6, heads=3, samples=1, branches=(COND,)):
+def run(seed, tau=0.0, noise=0.0, blocks=4, steps=5, frames=6, heads=3, samples=1, branches=(COND,), per_head=False):
     """A trace whose scores depend on the seed; `noise` moves them at random (that of another trajectory)."""
     records = []
     for block in range(blocks):
@@ -55,5 +56,7 @@ def run(seed, tau=0.0, noise=0.0, blocks=4, steps=5, frames=6, heads=3, samples=
                         scores = scores * np.exp(noise * other.standard_normal()) + noise * other.standard_normal(scores.shape)
                     when = Step(step, steps, 1 - step / steps, step / steps, 1 - step / steps)
                     tau_eff = tau * (block + 1) / blocks * (1 - step / steps)
-                    records.append(Record(when, Site(block, blocks, "self"), branch, sample, None, values(scores, tau_eff)))
+                    records.append(
+                        Record(when, Site(block, blocks, "self"), branch, sample, None, values(scores, tau_eff, per_head))
+                    )
     return Trace("Tiny", blocks, records)

@@ -45,7 +45,7 @@ def test_columns_equal_the_quantities_of_single_records():
         np.testing.assert_allclose(measured.values["|T|"], np.abs(measured.values["T"]))
         np.testing.assert_allclose(measured.values["leading share"], measured.spectrum[:, 0], rtol=1e-5)
         assert set(measured.values) == set(NAMES)
-    np.testing.assert_allclose(calls.gamma, [quantities.gamma(r) for r in trace.records])
+    np.testing.assert_allclose(calls.gamma, [r.mean("gamma") for r in trace.records])
     assert calls.block.tolist() == [r.site.block for r in trace.records]
 
 
@@ -129,6 +129,33 @@ def test_active_and_deep_calls():
     assert trace_set(run(2)).videos[0].active(0.03).all(), "without any gamma every call counts"
 
 
+def test_gammas_of_single_heads_do_not_cancel():
+    """Heads of opposite signs, gammas far from 1 on both sides: their mean says neither how much was done nor where to."""
+    treated = run(2, TAU, per_head=True, heads=12)
+    (video,) = trace_set(treated).videos
+    gammas = np.stack([r.values["gamma"] for r in treated.records])
+    np.testing.assert_allclose(video.calls.correction, np.abs(gammas - 1).mean(1), rtol=1e-5)
+    assert video.active(0.03).sum() > (np.abs(gammas.mean(1) - 1) > 0.03).sum()
+    assert np.all(video.calls.directed[video.active(0.03)] == 1)
+
+
+def test_a_gamma_on_the_wrong_side_is_counted_head_by_head():
+    treated = run(3, TAU, per_head=True, heads=4)
+    for record in treated.records:
+        record.values["gamma"][0] = 2 - record.values["gamma"][0]
+    (video,) = trace_set(treated).videos
+    assert np.all(video.calls.directed[video.active(0.03)] == 0.75)
+
+
+def test_an_output_gain_is_no_gamma():
+    treated = run(2, TAU)
+    for record in [r for r in treated.records if "gamma" in r.values]:
+        record.values["gain"] = record.values.pop("gamma")
+    found = trace_set(treated)
+    assert not found.has_gamma and found.videos[0].active(0.03).all() and np.isnan(found.videos[0].calls.gamma).all()
+    assert json.loads(table.as_json(statistics(found)))["directed"] is None
+
+
 # Statistics
 
 
@@ -188,7 +215,7 @@ def test_rows_are_means_over_the_calls_of_each_video():
         for v in traces.videos
     ]
     assert [dose_response(v, 0.03) for v in traces.videos] == pytest.approx(rho)
-    assert found.calls == 160 and found.directed == found.active > 0
+    assert found.calls == 160 and found.active > 0 and found.directed == 1
 
 
 def test_a_planted_effect_is_found():

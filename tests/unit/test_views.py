@@ -167,6 +167,20 @@ def test_the_report_names_what_matters():
     assert "no call was active" in quiet and "raise tau" in quiet
 
 
+def test_the_report_counts_gammas_of_single_heads():
+    """Their mean is 1: nothing would seem to have been done."""
+    text = report.trace_report(trace(gamma=(1.1, 0.9)), 0.03)
+    assert "24 of 24 (100%); |T| of a head fell on" in text and "no call was active" not in text
+
+
+def test_the_report_tells_an_output_gain_from_a_gamma():
+    drawn = trace(gamma=1.5)
+    for r in drawn.records:
+        r.values["gain"] = r.values.pop("gamma")
+    text = report.trace_report(drawn, 0.03)
+    assert "output gain on 24 of 24 calls: mean 1.500, at most 1.500" in text and "active" not in text
+
+
 def test_the_report_of_an_empty_trace():
     assert "no attention call was recorded" in report.trace_report(Trace("Tiny", 4), 0.03)
 

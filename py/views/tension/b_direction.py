@@ -30,7 +30,7 @@ def direction(traces: TraceSet, look: Look) -> Tensor:
         left.axvline(0, color=look.theme.line, linewidth=0.8)
         left.axhline(1, color=look.theme.line, linewidth=0.8)
         left.set(xlabel="T as the model made it", ylabel="gamma")
-        right_side = np.mean(np.sign(gamma - 1) == np.sign(t))
+        right_side = np.nanmean(gathered(traces, lambda v: v.calls.directed, look.active))
         heading(left, "gamma against T", look, f"{right_side:.1%} on the side of 1 that T asks for")
         present = [
             (f"{label}, {side.sum()}", gamma[side], colour) for label, side, colour in zip(SIDES, sides, colours, strict=True)

@@ -31,7 +31,7 @@ def _panels(traces: TraceSet) -> list[Panel]:
 
     return [
         Panel("strength tau_eff", cells(lambda v: v.calls.tau_eff)),
-        Panel("size of the correction |gamma - 1|", cells(lambda v: np.abs(v.calls.gamma - 1))),
+        Panel("size of the correction |gamma - 1|", cells(lambda v: v.calls.correction)),
         Panel("|T| reduction within calls", cells(reduction), 0.0, better=True),
         Panel("|T| as the model made it", cells(lambda v: v.calls.before.values["|T|"])),
         Panel("gamma (red: sharper, blue: softer)", cells(lambda v: v.calls.gamma), 1.0),

@@ -17,7 +17,7 @@ BINS = 8
 def dose(traces: TraceSet, look: Look) -> Tensor:
     """[1, height, 1024, 3] picture: mean improvement and its standard error in 8 quantile bins, Spearman's rho of the bins."""
     need_gamma(traces)
-    strength = gathered(traces, lambda v: np.abs(v.calls.gamma - 1), look.active)
+    strength = gathered(traces, lambda v: v.calls.correction, look.active)
     bins = [part for part in np.array_split(np.argsort(strength, kind="stable"), BINS) if len(part)]
     small = f"{active_calls(traces, look)}; {BINS} quantile bins, lines: standard error; descriptive"
     with page(6.2, "M  Improvement against the strength of the correction", traces, look, small) as drawing:
