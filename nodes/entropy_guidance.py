@@ -82,7 +82,7 @@ class EntropyGuidanceNode(io.ComfyNode):
 
 
 RULE_HELP = (
-    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best average of "
-    "the paper). U - A, U - I: towards U. Strategies 1 and 3: the same within classifier-free guidance. Strategy 4: U instead "
-    "of A, without any extra prediction; scale only switches it on or off."
+    "A = the model's own attention, I = each token only sees itself, U = all tokens alike. A - I: away from I (best aesthetic "
+    "score in the paper's Table 2). U - A, U - I: towards U. Strategy 1: I on the negative side. Strategy 3: U on the positive "
+    "side, and away from I. Strategy 4: U on the positive side, without any extra prediction. In 1 and 4 scale only switches."
 )

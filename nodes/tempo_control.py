@@ -142,8 +142,8 @@ def _strength_inputs() -> list[io.Input]:
             step=0.05,
             advanced=True,
             tooltip="Also required to stop: attention on unwanted frames falls to this share of that on wanted frames. Lower "
-            "follows the schedule more closely and costs more picture quality. 0 = not required, as in the paper, which stops "
-            "too soon.",
+            "follows the schedule more closely and costs more picture quality. 0 = not required, as in the paper; on the "
+            "demo model that stops too soon.",
         ),
     ]
 

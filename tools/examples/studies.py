@@ -83,7 +83,7 @@ def massive_activations() -> Recipe:
     demo = Demo(
         "What massive activations are for",
         "## What massive activations are for\n"
-        "In every video model a few channels are far larger than the others. *Activation Probe* zeroes or amplifies them, to "
+        "In the paper's video models one channel is far larger than the others. *Activation Probe* zeroes or amplifies them, to "
         "show what they are for.\n\n"
         "**Look at**\n"
         "- The three clips: the baseline, the channel zeroed, the channel amplified.\n"
