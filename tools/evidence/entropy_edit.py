@@ -10,6 +10,7 @@ from tools.demo_quality import unseen  # isort: skip  (before every comfy import
 
 import comfy.sample
 import comfy.samplers
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d, max_pool3d
@@ -26,11 +27,12 @@ from .seen import centres
 CLIPS, FEW = 32, 16
 MARGIN = 4  # pixels around the source's thing in which the target may change
 INVERSION_STEPS = 30
-HEADER = ["setting", "distance", "colour right", "presence in that colour"]
+HEADER = ["setting", "distance", "minus the first row", "colour right", "presence in that colour"]
 INTRODUCTION = (
     "# Entropy Edit on the demo model\n\nUnseen prompts with one thing; the target's prompt has another colour. Distance: mean "
     "distance in pixels between the centres of the thing in source and target, frame by frame. Clips in which either shows "
-    "nothing are left out of this, and count as wrong in colour. Mean and 95 % bootstrap interval."
+    "nothing are left out of this, and count as wrong in colour. Differences are taken clip by clip, over clips with a distance "
+    "in both. Mean and 95 % bootstrap interval."
 )
 SETTINGS = {f"self, share {share:g}": EntropyEdit(share=share) for share in (0.5, 1.0)} | {
     f"self and cross, share {share:g}": EntropyEdit(share=share, where=PATTERNS["self and cross"]) for share in (0.5, 0.65, 1.0)
@@ -89,22 +91,28 @@ def inverted(lab: Lab, pair: Pair, latent: Tensor) -> tuple[Tensor, Tensor]:
     return up, down
 
 
-def scored(sources: Tensor, targets: Tensor, found: list[Pair]) -> list[str]:
-    """Cells: distance between the ways, right colour, presence of it."""
+def distances(sources: Tensor, targets: Tensor) -> np.ndarray:
+    """[clips] mean distance in pixels between the ways of things; NaN where either clip shows none."""
     ways = zip(map(centres, sources), map(centres, targets), strict=True)
-    errors = [float((a - b).norm(dim=-1).nanmean()) for a, b in ways]
+    return np.array([float((a - b).norm(dim=-1).nanmean()) for a, b in ways])
+
+
+def scored(targets: Tensor, found: list[Pair]) -> list[str]:
+    """Cells: right colour, presence of it."""
     seen = [measure(video).of(pair.colour) for video, pair in zip(targets, found, strict=True)]
     right = [float(one is not None and one.present.float().mean() > 0.5) for one in seen]
     presence = [float(one.present.float().mean()) if one else 0.0 for one in seen]
-    return [cell(errors, "{:.1f}".format), cell(right, percent), cell(presence, percent)]
+    return [cell(right, percent), cell(presence, percent)]
 
 
 def compared(sources: Tensor, found: list[Pair], settings: dict[str, Callable[[int], Tensor]], name: str) -> tuple[str, str]:
     """Table and contact sheet over settings, each a function from the number of a pair to its target's clip."""
-    rows, shown = [], [(f"source\n{found[i].source}", sources[i]) for i in range(3)]
+    rows, shown, first = [], [(f"source\n{found[i].source}", sources[i]) for i in range(3)], None
     for setting, target_of in settings.items():
         targets = torch.stack([target_of(i) for i in range(len(found))])
-        rows.append([setting, *scored(sources, targets, found)])
+        away = distances(sources, targets)
+        first = away if first is None else first
+        rows.append([setting, cell(away, "{:.1f}".format), cell(away - first, "{:+.1f}".format), *scored(targets, found)])
         print(rows[-1], flush=True)
         shown += [(f"{setting}\nnow {found[i].colour}", targets[i]) for i in range(3)]
     return table(HEADER, rows), sheet(name, shown)

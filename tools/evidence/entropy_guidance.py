@@ -27,9 +27,9 @@ SHOWN = ("A - I, 0.5", "A - I, 1", "A - I, 4")
 HEADER = ["setting", "presence", *MEASURES, "way", "change of presence", "change of everything"]
 INTRODUCTION = (
     "# Entropy Guidance on the demo model\n\nUnseen prompts with one thing, the same noise for every setting. Mean and 95 % "
-    "bootstrap interval over clips; changes are taken clip by clip. Presence: share of frames in which the thing is there. Way: "
-    "pixels from its first place to its last. Everything: background, colour, shape and motion right in the same clip. Guidance "
-    "3 is usual for this model."
+    "bootstrap interval over clips (Wilson's where all are right); changes are taken clip by clip. Presence: share of frames "
+    "in which the thing is there. Way: pixels from its first place to its last. Everything: background, colour, shape and "
+    "motion right in the same clip. Guidance 3 is usual for this model."
 )
 
 

@@ -65,20 +65,29 @@ def noises(seeds: Sequence[int]) -> Tensor:
     return torch.stack([torch.randn(LATENT, generator=torch.manual_seed(seed)) for seed in seeds])
 
 
-def interval(values: Iterable[float]) -> tuple[float, float, float]:
-    """Mean and the 95 % bootstrap interval of values that are one a clip; a clip without the value (NaN) is left out."""
-    known = np.asarray(list(values), float)
-    known = known[np.isfinite(known)]
-    if len(known) < 2 or np.ptp(known) == 0:
-        return (float(known.mean()),) * 3 if len(known) else (float("nan"),) * 3
-    found = stats.bootstrap((known,), np.mean, n_resamples=2000, rng=np.random.default_rng(0), method="percentile")
-    return float(known.mean()), *map(float, found.confidence_interval)
+def interval(values: np.ndarray) -> tuple[float, float] | None:
+    """95 % interval of the mean of values that are one a clip: bootstrap; None where they do not vary, which says nothing.
+
+    Where all are 1, a share that no clip falls short of, it is Wilson's: resampling finds no spread there.
+    """
+    if len(values) and (values == 1).all():
+        found = stats.binomtest(len(values), len(values)).proportion_ci(method="wilson")
+        return float(found.low), float(found.high)
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None
+    found = stats.bootstrap((values,), np.mean, n_resamples=2000, rng=np.random.default_rng(0), method="percentile")
+    return tuple(map(float, found.confidence_interval))
 
 
 def cell(values: Iterable[float], unit: Callable[[float], str] = "{:.2f}".format) -> str:
-    """Mean (lower to upper end of its interval)."""
-    mean, low, high = map(unit, interval(values))
-    return f"{mean} ({low} to {high})"
+    """Mean (lower to upper end of its interval), and of how many clips where some have no value (NaN)."""
+    given = np.asarray(list(values), float)
+    known = given[np.isfinite(given)]
+    if not len(known):
+        return "no clip"
+    ends = interval(known)
+    said = unit(known.mean()) + (f" ({unit(ends[0])} to {unit(ends[1])})" if ends else "")
+    return said if len(known) == len(given) else f"{said}, {len(known)} clip{'s' if len(known) > 1 else ''}"
 
 
 def percent(value: float) -> str:

@@ -30,7 +30,8 @@ PERCENT = 0.5
 NOISE = ["beta", "gamma", "size of mu", "noise: correlation of neighbours"]
 INTRODUCTION = (
     f"{PROMPTS} unseen prompts with one thing, {SEEDS} seeds each, the same noise for every setting. The reference is drawn, not "
-    "sampled: another clip of the same words. Means and 95 % bootstrap intervals over clips. CPU s: of one core, a clip, search "
+    "sampled: another clip of the same words. Means and 95 % bootstrap intervals over clips (Wilson's where all are right); "
+    "seeds of one prompt are not independent, so for other prompts they are too narrow. CPU s: of one core, a clip, search "
     "and sampling. Correlation of neighbours: between the noise's values in neighbouring latent frames."
 )
 

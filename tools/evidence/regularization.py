@@ -107,7 +107,7 @@ def by_way(seen: dict[str, list[Measures]]) -> str:
         groups = [[one.jumps for one in clips if low <= one.way < high] for low, high in zip(FARTHER, ends, strict=True)]
         calm = [one.way - other.way for one, other in zip(clips, plain, strict=True) if not one.jumps and not other.jumps]
         shares = [f"{sum(group):.0f} of {len(group)}" for group in groups]
-        rows.append([name, *shares, f"{cell(calm, PIXELS)}, {len(calm)} clips"])
+        rows.append([name, *shares, f"{cell(calm, PIXELS)}, of {len(calm)} clips"])
     names = [f"jump, way {low:g} to {high:g}" for low, high in zip(FARTHER, ends, strict=True)]
     names[-1] = f"jump, way {FARTHER[-1]:g} or more"
     return table(["", *names, "way minus no node where neither jumps"], rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tools.demo_quality import unseen  # noqa: F401  isort: skip  (before every comfy import)
 
+import numpy as np
 from torch import Tensor
 
 from pack.py.core.frame_text import KeyMark
@@ -36,24 +37,28 @@ def key_prompts(lab: Lab, *texts: str) -> list:
     return [[lab.text(text)[0][0], {KEY: KeyMark(placement, i, len(texts))}] for i, text in enumerate(texts)]
 
 
-def synopsis(lab: Lab, *interventions) -> tuple[list[str], list[Tensor]]:
-    """Cells of one setting over all synopses, and one clip of each."""
+def synopsis(lab: Lab, *interventions) -> tuple[np.ndarray, list[Tensor]]:
+    """What is seen with one setting [clips, 5], and one clip of each synopsis."""
     model, rows, shown = attach(lab.model, *interventions), [], []
     for first, second, colours in SYNOPSES:
         videos = lab.videos(model, key_prompts(lab, first, second), list(SEEDS))
         rows += [_followed(video, colours) for video in videos]
         shown.append(videos[0])
-    first, last, presence, jump = zip(*rows, strict=True)
-    both = [float(a > 0.5 and b > 0.5) for a, b in zip(first, last, strict=True)]
-    return [*(cell(x, percent) for x in (first, last, both, presence)), cell(jump, "{:.1f}".format)], shown
+    return np.array(rows), shown
 
 
-def _followed(video: Tensor, colours: tuple[str, str]) -> tuple[float, float, float, float]:
-    """Right colour alone in the first and last third, presence of either, largest jump of what is there."""
+def _followed(video: Tensor, colours: tuple[str, str]) -> tuple[float, ...]:
+    """Right colour alone in the first and last third, in both, presence of either, largest jump of what is there."""
     one, other = colours_by_frame(video, colours).values()
     third = len(video) // 3
-    ends = (one & ~other)[:third], (other & ~one)[-third:]
-    return (*(float(end.float().mean()) for end in ends), float((one | other).float().mean()), largest_jump(centres(video)))
+    first, last = (float(end.float().mean()) for end in ((one & ~other)[:third], (other & ~one)[-third:]))
+    presence = float((one | other).float().mean())
+    return first, last, float(first > 0.5 and last > 0.5), presence, largest_jump(centres(video))
+
+
+def cells(seen: np.ndarray) -> list[str]:
+    """The columns of one setting, or of differences."""
+    return [cell(column, unit) for column, unit in zip(seen.T, UNITS, strict=True)]
 
 
 def vsp(transition: float) -> VideoSynopsisPrompting:
@@ -61,9 +66,10 @@ def vsp(transition: float) -> VideoSynopsisPrompting:
     return VideoSynopsisPrompting(transition=transition)
 
 
+DEFAULT = "VSP, transition 0.25 (default)"
 FOLLOWED = {
     "VSP, transition 0": [vsp(0.0)],
-    "VSP, transition 0.25 (default)": [vsp(0.25)],
+    DEFAULT: [vsp(0.25)],
     "VSP, transition 1 (the paper)": [vsp(1.0)],
     "VSP, transition 1, slerp": [VideoSynopsisPrompting(transition=1.0, interpolation="slerp")],
     "VSP 0.25 + TAR, strength 1 (default)": [vsp(0.25), TAR(strength=0.1, sigma=0.25)],
@@ -71,6 +77,7 @@ FOLLOWED = {
     "VSP 1 + TAR, strength 1": [vsp(1.0), TAR(strength=0.1, sigma=0.25)],
     "VSP 0.25 + TAR as in the paper (D1)": [vsp(0.25), PAPER],
 }
+UNITS = (percent, percent, percent, percent, "{:.1f}".format)
 COLUMNS = ["setting", "right colour, first third", "right colour, last third", "both ends", "presence", "largest jump"]
 
 
@@ -81,19 +88,20 @@ def run(lab: Lab) -> None:
         "# Synopsis on the demo model",
         f"{len(SYNOPSES)} synopses of two key prompts that differ in one colour, {len(SEEDS)} seeds each, guidance {GUIDANCE:g}. "
         "Right colour: share of the frames of the first and last third in which this colour alone is there. Both ends: clips in "
-        "which that holds for more than half of each. Mean and 95 % bootstrap interval; jumps in pixels between two frames. TAR "
-        "at strength 1 adds 0.1 of the row maximum with a sigma of a quarter of the frames; as in the paper, the whole row "
-        "maximum with a sigma of one latent frame.",
+        "which that holds for more than half of each. Mean and 95 % bootstrap interval over clips of these synopses; differences "
+        "are taken clip by clip; jumps in pixels between two frames. TAR at strength 1 adds 0.1 of the row maximum with "
+        "a sigma of a quarter of the frames; as in the paper, the whole row maximum with a sigma of one latent frame.",
         *compared(lab),
         "Temporal Attention Regularization alone: [regularization.md](regularization.md).",
     )
 
 
-def compared(lab: Lab) -> tuple[str, str]:
-    """Table and contact sheet over the settings."""
-    rows, shown = [], []
+def compared(lab: Lab) -> tuple[str, str, str]:
+    """Table over the settings, differences of the same noise, and contact sheet."""
+    seen, shown = {}, []
     for setting, interventions in FOLLOWED.items():
-        cells, clips = synopsis(lab, *interventions)
-        rows.append([setting, *cells])
+        seen[setting], clips = synopsis(lab, *interventions)
         shown += [(setting, clip) for clip in clips[:2]]
-    return table(COLUMNS, rows), sheet("synopsis", shown)
+    alone = table(COLUMNS, [[setting, *cells(found)] for setting, found in seen.items()])
+    rows = [[setting, *cells(found - seen[DEFAULT])] for setting, found in seen.items() if setting != DEFAULT]
+    return alone, table([f"minus {DEFAULT}", *COLUMNS[1:]], rows), sheet("synopsis", shown)
