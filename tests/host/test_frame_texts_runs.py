@@ -1,11 +1,4 @@
-"""Video Synopsis Prompting on every family that reads its text by cross-attention, against the same network edited by hand."""
-
-import importlib
-import math
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
-from unittest.mock import patch
+"""Runs with key prompts: both sides, batches and context windows, where the prompts lie in the video, and what is refused."""
 
 import comfy.sample
 import pytest
@@ -14,228 +7,19 @@ from comfy.ldm.modules.attention import optimized_attention
 from compare import relative
 from families import conditioning, sample, tiny_networks, windowed
 from interventions import Watcher
-from reference_edits import dense, measure, over_heads
-from reference_families import FAMILIES, Video
+from synopses import LENGTH, Clip, synopsis
 from test_runs import split_batch
 
 from pack.nodes.video_synopsis_prompt import VideoSynopsisPromptNode
 from pack.py.core.errors import TemporalAttentionError
-from pack.py.core.frame_text import KeyMark
-from pack.py.core.intervention import Intervention, Where
 from pack.py.host.attach import attach
-from pack.py.host.families import blocks_of, network_of
 from pack.py.host.key_texts import KEY
 from pack.py.maths.text_mixture import mixture
 from pack.py.prompts.key_places import Placement
 from pack.py.prompts.key_prompts import parse_key_prompts
-from pack.py.techniques.perturbation import UNIFORM, AttentionPerturbation
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 
 NETWORKS = tiny_networks()
-LENGTH = 7
-CROSS = Where(frozenset({"cross"}))
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyBias(Intervention):
-    """A low-rank bias on the scores of the cross-attention that differs between the first words of a text."""
-
-    where: Where = CROSS
-
-    def before(self, call):
-        words = torch.arange(call.k.shape[2]) % LENGTH
-        return call.biased(torch.full((1, 1, call.q.shape[2], 1), 3.0), words.float().sin()[None, None, :, None])
-
-
-def reads_text(model) -> bool:
-    """Does the network read its text by cross-attention?"""
-    return any(site.kind == "cross" and site.keys == "text" for block in blocks_of(model) for site in block.sites)
-
-
-@pytest.fixture(scope="module", params=[name for name in NETWORKS if name.startswith(("hunyuan", "cogvideox", "mochi"))], ids=str)
-def joint(request):
-    """(name, tiny network, loaded MODEL) where text and video are one sequence."""
-    with torch.inference_mode():
-        return request.param, NETWORKS[request.param], NETWORKS[request.param].load()
-
-
-@pytest.fixture(scope="module", params=NETWORKS, ids=str)
-def subject(request):
-    """(tiny network, loaded MODEL)."""
-    with torch.inference_mode():
-        model = NETWORKS[request.param].load()
-    if not reads_text(model):
-        pytest.skip("no cross-attention to text")
-    return NETWORKS[request.param], model
-
-
-def evenly(count):
-    """Places of so many key prompts from the first to the last frame."""
-    return lambda frames: (tuple(i * (frames - 1) / max(count - 1, 1) for i in range(count)), "")
-
-
-def synopsis(tiny, seeds, lengths=None, latent=None, placement=None):
-    """Conditioning of several key prompts; the same seed is the same text."""
-    placement = placement or evenly(len(seeds))
-    marked = []
-    for index, seed in enumerate(seeds):
-        tokens = lengths[index] if lengths else LENGTH
-        [[text, options]] = conditioning(tiny, seed, tokens, latent)
-        _, first = conditioning(tiny, 1, LENGTH, latent)[0]
-        first = {k: v for k, v in first.items() if k != "attention_mask"}
-        marked.append([text, {**options, **first, KEY: KeyMark(placement, index, len(seeds))}])
-    return marked
-
-
-def test_one_key_prompt_is_the_plain_conditioning_bit_for_bit(subject):
-    tiny, model = subject
-    vsp = attach(model, VideoSynopsisPrompting())
-    assert torch.equal(sample(tiny, vsp, positive=synopsis(tiny, [1])), sample(tiny, model))
-
-
-def test_equal_key_prompts_are_the_plain_conditioning(subject):
-    tiny, model = subject
-    plain = sample(tiny, model, steps=1)
-    given = sample(tiny, attach(model, VideoSynopsisPrompting()), steps=1, positive=synopsis(tiny, [1, 1]))
-    assert (given - plain).abs().max() <= 1e-5 * plain.abs().max()
-
-
-@pytest.mark.parametrize("changed", [AttentionPerturbation(alpha=UNIFORM, where=CROSS), KeyBias()], ids=["uniform", "biased"])
-def test_other_edits_of_the_cross_attention_reach_each_text_alone(tiny, model, changed):
-    plain = sample(tiny, attach(model, changed), steps=1)
-    given = sample(tiny, attach(model, VideoSynopsisPrompting(), changed), steps=1, positive=synopsis(tiny, [1, 1]))
-    assert (given - plain).abs().max() <= 1e-5 * plain.abs().max()
-    assert (plain - sample(tiny, model, steps=1)).abs().max() > 1e-3 * plain.abs().max()
-
-
-def read_by_frame(network, texts):
-    """Patches the network's attention: keys as long as `texts` texts are split among the frames by a dense mask."""
-    family = FAMILIES[type(network).__name__]
-    module, video = importlib.import_module(family.module), Video(family.after(network))
-    hook = network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True)
-    original = module.optimized_attention
-
-    def attention(q, k, v, heads, mask=None, skip_reshape=False, **kwargs):
-        queries, keys = (x.shape[2 if skip_reshape else 1] for x in (q, k))
-        audio = queries not in (keys, video.frames * video.spatial) and queries < video.frames * video.spatial
-        if keys != texts * LENGTH or audio:
-            return original(q, k, v, heads, mask=mask, skip_reshape=skip_reshape, **kwargs)
-        number = torch.arange(texts).repeat_interleave(LENGTH)
-        if queries == keys:
-            reads = number
-        else:
-            span, reads = video.span(queries), torch.full((queries,), texts - 1)
-            reads[: span.start] = 0
-            reads[span] = torch.arange(video.frames).repeat_interleave(video.spatial)
-        hidden = torch.zeros(queries, keys).masked_fill(reads[:, None] != number, -torch.inf)
-        mask = hidden if mask is None else hidden + over_heads(mask)
-        return dense(q, k, v, heads, mask=mask, skip_reshape=skip_reshape, **kwargs)
-
-    stack = ExitStack()
-    stack.enter_context(patch.object(module, "optimized_attention", attention))
-    stack.callback(hook.remove)
-    return stack
-
-
-def test_frames_read_their_own_mixture(subject):
-    """Two key prompts, cross-fading all the way, on three frames: the first, half of both, the second."""
-    tiny, model = subject
-    frames = 3 if tiny.latent[2] == 3 else pytest.skip("written for three frames")
-    first, second = (conditioning(tiny, seed) for seed in (1, 5))
-    by_hand = torch.cat([first[0][0], (first[0][0] + second[0][0]) / 2, second[0][0]], dim=1)
-    options = dict(first[0][1])
-    if tiny.masked:
-        options["attention_mask"] = options["attention_mask"].repeat(1, frames)
-    with read_by_frame(network_of(model), frames):
-        expected = sample(tiny, model, steps=1, positive=[[by_hand, options]])
-    plain = sample(tiny, model, steps=1)
-    given = sample(tiny, attach(model, VideoSynopsisPrompting(transition=1.0)), steps=1, positive=synopsis(tiny, [1, 5]))
-    assert (given - expected).abs().max() <= 1e-5 * expected.abs().max()
-    assert (given - plain).abs().max() > 1e-3 * plain.abs().max()
-
-
-def test_equal_key_prompts_are_the_plain_conditioning_in_joint_attention_too(joint):
-    """But for Mochi, which also pools all its text into one vector."""
-    name, tiny, model = joint
-    plain = sample(tiny, model, steps=1)
-    given = sample(tiny, attach(model, VideoSynopsisPrompting(transition=1.0)), steps=1, positive=synopsis(tiny, [1, 1]))
-    assert relative(given, plain) <= (0.05 if name == "mochi" else 1e-5)
-
-
-class Clip:
-    """A text encoder whose embedding of a text is seeded by its length."""
-
-    def tokenize(self, text):
-        return text
-
-    def encode_from_tokens_scheduled(self, text):
-        return conditioning(tiny_networks()["wan_t2v"], len(text))
-
-
-def test_the_node_takes_models_of_joint_attention(joint):
-    _, _, model = joint
-    settings = {"transition": 0.25, "fps": 16.0, "interpolation": "linear"}
-    _, positive = VideoSynopsisPromptNode.execute(model, Clip(), "a bud\na rose", **settings).args
-    assert [options[KEY].index for _, options in positive] == [0, 1]
-
-
-@pytest.mark.parametrize("name", ["svd", "minimax_h3"])
-def test_the_node_refuses_models_whose_frames_cannot_read_texts_of_their_own(name):
-    with pytest.raises(TemporalAttentionError, match="each frame can read its own text"):
-        VideoSynopsisPromptNode.execute(NETWORKS[name].load(), Clip(), "a bud\na rose", 0.25, 16.0, "linear")
-
-
-def weigh_by_frame(network, name, length):
-    """Patches the network's attention: a dense bias weighs two texts of this length, latent frame f by f / (frames - 1)."""
-    family = FAMILIES[type(network).__name__]
-    modules = {importlib.import_module(family.module), importlib.import_module(type(network).__module__)}
-    video = Video(family.after(network))
-    texts = 2 * length
-
-    def weights(tokens):
-        bias = torch.zeros(tokens, tokens)
-        start = 0
-        if tokens > texts:  # not the refiner
-            span = video.span(tokens)
-            reference = video.spatial if name == "hunyuan_video_reference" else 0
-            start = span.stop if name == "mochi" else span.start - reference - texts
-            bias[:, start : start + texts] = math.log(0.5)
-            joined = 2 if name == "cogvideox_1.5" else 1
-            share = torch.linspace(0, 1, joined * video.frames).unflatten(0, (-1, joined)).mean(1)
-            second = share.repeat_interleave(video.spatial)[:, None]
-            bias[span, start : start + length] = torch.log(1 - second)
-            bias[span, start + length : start + texts] = torch.log(second)
-        one, other = slice(start, start + length), slice(start + length, start + texts)
-        bias[one, one], bias[other, other] = 0, 0
-        bias[one, other], bias[other, one] = -torch.inf, -torch.inf
-        return bias
-
-    def attention(q, k, v, heads, mask=None, skip_reshape=False, **kwargs):
-        bias = weights(q.shape[2 if skip_reshape else 1])
-        bias = bias if mask is None else bias + over_heads(mask)
-        return dense(q, k, v, heads, mask=bias, skip_reshape=skip_reshape, **kwargs)
-
-    stack = ExitStack()
-    for module in modules:
-        if hasattr(module, "optimized_attention"):
-            stack.enter_context(patch.object(module, "optimized_attention", attention))
-    stack.callback(network.register_forward_pre_hook(partial(measure, family, video), with_kwargs=True).remove)
-    return stack
-
-
-def test_frames_weigh_key_prompts_in_joint_attention(joint):
-    name, tiny, model = joint
-    used = LENGTH - 1 if tiny.masked else LENGTH
-    texts = [conditioning(tiny, seed)[0][0][:, :used] for seed in (1, 5)]
-    options = dict(conditioning(tiny, 1)[0][1])
-    if tiny.masked:
-        options["attention_mask"] = torch.ones(1, 2 * used, dtype=torch.long)
-    once = {"steps": 1, "cfg": 1.0}
-    with weigh_by_frame(network_of(model), name, used):
-        expected = sample(tiny, model, positive=[[torch.cat(texts, 1), options]], **once)
-    given = sample(tiny, attach(model, VideoSynopsisPrompting(transition=1.0)), positive=synopsis(tiny, [1, 5]), **once)
-    assert relative(given, expected) <= 1e-5
-    assert relative(given, sample(tiny, model, **once)) > 1e-4
 
 
 @pytest.mark.parametrize("uncond_tokens", [LENGTH, 5], ids=["batched", "separate"])
