@@ -1,6 +1,6 @@
 """Which samplers go on from a latent that was changed in place, and which denoiser call of a step sees their own latent.
 
-Found by running every sampler of the host with a change at one call: tests/host/test_latent_optimisation.py.
+Found by running every sampler of the host with a change at one call: tests/host/test_latent_samplers.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What tests of TempoControl share: phrases in a random text, a schedule, and runs with them."""
+"""What tests of TempoControl share: phrases in a random text, a schedule, runs with them, and what those leave."""
 
 from families import conditioning, sample
 
+from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
 from pack.py.prompts.schedule import parse_schedule
 from pack.py.prompts.timed_words import TimedWords
@@ -33,3 +34,8 @@ def longer(tiny, frames=5):
 def run(tiny, model, frames=5, **options):
     """A run long enough to be timed."""
     return sample(tiny, model, **{"steps": 2, "cfg": 1.0, "latent": longer(tiny, frames)} | options)
+
+
+def iterations(latent, recorder):
+    """What the recorder has of each iteration in the run that returned this latent."""
+    return RUNS.find(latent, recorder).trace.iterations

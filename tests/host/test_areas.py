@@ -8,7 +8,7 @@ from comfy_extras.nodes_video_model import ConditioningSetAreaPercentageVideo
 from compare import relative
 from families import conditioning, sample
 from interventions import QueryGain, Watcher
-from test_frame_texts import LENGTH, synopsis
+from synopses import LENGTH, synopsis
 
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch

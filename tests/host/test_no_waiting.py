@@ -5,7 +5,7 @@ import torch
 from families import sample, tiny_networks
 from found import strong, techniques
 from inside import only_inside_blocks
-from test_frame_texts import synopsis
+from synopses import synopsis
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from pack.py.core.intervention import Intervention
