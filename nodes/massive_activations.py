@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..py.core.intervention import Where, Window
-from ..py.host.attach import attach
+from ..py.host.attach import attach, recording
 from ..py.techniques.massive_record import MassiveActivationRecorder
 from . import _inputs as shared
 from . import _massive as massive
@@ -51,9 +51,6 @@ class MassiveActivationsNode(io.ComfyNode):
     @classmethod
     def execute(cls, model, start_percent, end_percent, blocks, boundary_percent) -> io.NodeOutput:
         """Attaches the recorder to a clone of the model."""
-        recorder = MassiveActivationRecorder(
-            percent=boundary_percent,
-            window=Window(start_percent, end_percent),
-            where=Where(blocks=shared.numbers(blocks, "block numbers")),
-        )
+        window, where = Window(start_percent, end_percent), Where(blocks=shared.numbers(blocks, "block numbers"))
+        recorder = recording(model, MassiveActivationRecorder(percent=boundary_percent, window=window, where=where))
         return io.NodeOutput(attach(model, recorder), recorder)

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..py.core.errors import TemporalAttentionError
 from ..py.core.intervention import Where, Window
-from ..py.host.attach import attach
+from ..py.host.attach import attach, recording
 from ..py.host.families import adapter_of, blocks_of
 from ..py.host.tokens_of_text import encode_text
 from ..py.maths.tempo_losses import ENTROPY_WEIGHT, MASS_WEIGHT
@@ -100,7 +100,7 @@ class TempoControlNode(io.ComfyNode):
             window=Window(start_percent, end_percent),
             where=where,
         )
-        recorder = WordRecorder(words=words, where=where)
+        recorder = recording(model, WordRecorder(words=words, where=where))
         return io.NodeOutput(attach(model, technique, recorder), recorder)
 
 

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ..py.core.intervention import Where, Window
 from ..py.core.live import Live
-from ..py.host.attach import attach
+from ..py.host.attach import attach, recording
 from ..py.techniques.estimator import Estimator
 from ..py.techniques.pattern import SQUARE
 from ..py.techniques.record import BETWEEN_FRAMES, FrameAttentionRecorder, HeadsKept
@@ -62,7 +62,7 @@ class TraceAttentionNode(io.ComfyNode):
         """Attaches the recorder to a clone of the model."""
         by_head = shared.numbers(head_blocks, "block numbers")
         kinds = SQUARE | {"cross"} if entropy_rows else BETWEEN_FRAMES
-        recorder = FrameAttentionRecorder(
+        settings = FrameAttentionRecorder(
             estimator=Estimator(estimator, rows),
             entropy_rows=entropy_rows,
             heads=by_head and HeadsKept(by_head, shared.numbers(head_steps, "step numbers")),
@@ -70,6 +70,7 @@ class TraceAttentionNode(io.ComfyNode):
             where=Where(kinds=kinds, blocks=shared.numbers(blocks, "block numbers")),
             live=Live(cls.hidden.unique_id, LiveHeatmap) if cls.hidden and cls.hidden.unique_id else None,
         )
+        recorder = recording(model, settings)
         return io.NodeOutput(attach(model, recorder), recorder)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import io
 
 from ..py.core.intervention import Where
-from ..py.host.attach import attach
+from ..py.host.attach import attach, recording
 from ..py.host.denoise_once import denoise_once
 from ..py.techniques.estimator import Estimator
 from ..py.techniques.record import FrameAttentionRecorder
@@ -61,7 +61,6 @@ class TraceVideoNode(io.ComfyNode):
     @classmethod
     def execute(cls, model, latent, positive, percent, seed, blocks, estimator, rows) -> io.NodeOutput:
         """Records one prediction."""
-        recorder = FrameAttentionRecorder(
-            estimator=Estimator(estimator, rows), where=Where(blocks=shared.numbers(blocks, "block numbers"))
-        )
+        where = Where(blocks=shared.numbers(blocks, "block numbers"))
+        recorder = recording(model, FrameAttentionRecorder(estimator=Estimator(estimator, rows), where=where))
         return io.NodeOutput(recorder, denoise_once(attach(model, recorder), latent, positive, percent, seed))

@@ -20,11 +20,13 @@ class Asked:
     Args:
         owner: the intervention.
         edit: what it makes of this call, in its own words.
+        side: whose prediction it is, whatever the guider calls the conditionings; None = as they are called.
         first: the first block that the edit can change; what comes before it is as in the sampler's own call.
     """
 
     owner: Intervention
     edit: str
+    side: Branch | None = None
     first: int = 0
 
 

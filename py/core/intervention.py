@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from weakref import ReferenceType
 
 from torch import Tensor
 
@@ -128,8 +129,10 @@ class Observer(Intervention):
     """An intervention that only looks. Observers run after all others and see what the kernel really received.
 
     `live` shows what is recorded while the run goes on. Observers that differ only in it are equal: they record the same.
+    `network` is what it was put on: equal recorders on two networks, such as Wan 2.2's, have traces of their own.
     """
 
+    network: ReferenceType | None = field(default=None, repr=False)
     live: Live | None = field(default=None, compare=False, repr=False)
 
     @classmethod

@@ -28,6 +28,9 @@ class Caller(Protocol):
     def open(self, forward: Forward) -> Pipeline | None:
         """The pipeline for one network call, or None where nothing acts in it."""
 
+    def entered(self, pipeline: Pipeline, forward: Forward, block: int) -> None:
+        """Takes note that a block of the network runs; a cache may answer a network call without any."""
+
     @abstractmethod
     def skip(self, reason: str) -> None:
         """Takes note of a call that is passed through unchanged, and why."""
@@ -83,6 +86,12 @@ class Run(Caller):
             for i in chain:
                 self.activity[id(i)].forwards += 1
         return Pipeline(chain, self._count, self._record) if chain else None
+
+    def entered(self, pipeline: Pipeline, forward: Forward, block: int) -> None:
+        """Counts a block that runs for all that act in this network call."""
+        with self._lock:
+            for i in pipeline.chain:
+                self.activity[id(i)].enter(i, forward, block)
 
     def skip(self, reason: str) -> None:
         """Counts a call that is passed through, and says why the first time."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from weakref import ref
+
 from comfy.model_patcher import ModelPatcher
 from comfy.patcher_extension import WrappersMP
 
@@ -25,6 +28,11 @@ def attach(model: ModelPatcher, *interventions: Intervention, observed: bool = T
     patched.remove_wrappers_with_key(WrappersMP.OUTER_SAMPLE, KEY)
     patched.add_wrapper_with_key(WrappersMP.OUTER_SAMPLE, KEY, outer_sample)
     return patched
+
+
+def recording(model: ModelPatcher, recorder: Observer) -> Observer:
+    """The recorder as it is to be put on this MODEL: told apart from an equal one on another network."""
+    return replace(recorder, network=ref(model.model))
 
 
 def attached(model: ModelPatcher) -> tuple[Intervention, ...]:

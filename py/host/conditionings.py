@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import isclose
 from uuid import uuid4
 
+from comfy.samplers import CFGGuider
 from torch import Tensor
 
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch
+from ..core.intervention import Intervention, Observer
 from .key_texts import KEY
 
 Conds = dict[str, list[dict]]  # the guider's, by the name of their side
@@ -22,6 +25,24 @@ def sides(conds: Conds) -> dict[object, str]:
 def branches(conds: Conds) -> dict[object, Branch]:
     """The branch of each conditioning by its id: its position alone is not enough, guiders order them differently."""
     return {key: Branch.UNCOND if "negative" in name else Branch.COND for key, name in sides(conds).items()}
+
+
+def refuse_absent_sides(chain: tuple[Intervention, ...], guider, model_options: dict) -> None:
+    """Raises TemporalAttentionError where something acts on one side of guidance alone, which this run never asks for.
+
+    At cfg 1 the host's own guidance leaves the negative side out. A side that is there in some steps only is no error.
+    """
+    there = set(branches(guider.conds).values())
+    hosts = type(guider).predict_noise is CFGGuider.predict_noise
+    plain = hosts and isclose(guider.cfg, 1.0) and not model_options.get("disable_cfg1_optimization", False)
+    for i in chain:
+        absent = i.branch not in there or (plain and i.branch is Branch.UNCOND)
+        if i.branch is not None and absent and not isinstance(i, Observer):
+            raise TemporalAttentionError(
+                f"predictions of the side that {type(i).__name__} acts on ({i.branch.value} only)",
+                "cfg 1, at which there are only those of the positive prompt" if plain else "a guider that makes none",
+                "Raise cfg, or choose another branch or rule.",
+            )
 
 
 def texts(conds: Conds) -> dict[object, Tensor]:

@@ -16,6 +16,7 @@ from ..core.intervention import Intervention
 from ..core.store import RUNS
 from .edit_prompts import refuse_unlike, side_by_side, unlike_lengths
 from .guide import as_asked
+from .sampler_state import unlike_noise
 
 log = logging.getLogger("temporal_attention")
 
@@ -55,6 +56,15 @@ class EditGuider(comfy.samplers.CFGGuider):
         """The edited latents [B, C, F, h, w]."""
         if latent_image.is_nested:
             raise TemporalAttentionError("a video-only latent", "video with audio", "Edit the video without its audio.")
+        if latent_image.ndim != 5:
+            raise TemporalAttentionError(
+                "a latent [batch, channels, frames, height, width]",
+                f"one of {latent_image.ndim} dimensions",
+                "Source and target are rows of one batch; Stable Video Diffusion and AnimateDiff, whose batch is the frames, "
+                "are not supported here.",
+            )
+        if said := unlike_noise(sampler):
+            log.warning("Entropy Edit: %s.", said)
         self._started = False
         pairs = noise.repeat_interleave(2, 0), latent_image.repeat_interleave(2, 0)
         mask = None if denoise_mask is None else denoise_mask.repeat_interleave(2, 0)

@@ -103,6 +103,7 @@ class ForwardScope:
         for block in blocks[self._resumed(blocks) :]:
             for module in block.levels:
                 self.hooks.append(module.register_forward_pre_hook(self._enter_level))
+            self.hooks.append(block.module.register_forward_pre_hook(self._enter_block(block)))
             if self.pipeline.wants_block(block.site):
                 self.hooks.append(block.module.register_forward_hook(self._edit_block(block)))
             for module, sites in block.attentions:
@@ -190,6 +191,9 @@ class ForwardScope:
                 came,
                 "Remove the node that changes attention to text (NAG, for example), or use a single prompt.",
             )
+
+    def _enter_block(self, block: BlockSites) -> Callable:
+        return lambda *_: self.caller.entered(self.pipeline, self.forward, block.site.block)
 
     def _edit_block(self, block: BlockSites) -> Callable:
         def edit(module: nn.Module, args: tuple, out: object) -> object:

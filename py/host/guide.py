@@ -33,10 +33,13 @@ class Guide:
         step = self.sampling.step(host["sigma"])
         if not self.intervention.window.contains(step) or (asked and asked.owner is not self.intervention):
             return host["denoised"]
+        if not self.sampling.handed(self.intervention):
+            return host["denoised"]  # a cache answered: its error would be taken for the effect of an edit
 
         def ask(branch: Branch, edit: str, first: int) -> Tensor:
-            return _ask(host, branch, Asked(self.intervention, edit, first))
+            return _ask(host, branch, Asked(self.intervention, edit, branch, first))
 
+        self.sampling.run.activity[id(self.intervention)].combined = True
         uncond = host["uncond_denoised"] if host["uncond"] is not None else None
         scale, memory = float(host["cond_scale"]), self.sampling.run.memory
         given = step, host["denoised"], host["cond_denoised"], uncond, scale, self._window, ask, memory

@@ -1,4 +1,5 @@
-"""Which samplers go on from a latent that was changed in place, and which denoiser call of a step sees their own latent.
+"""Which samplers go on from a latent that was changed in place, which denoiser call of a step sees their own latent, and which
+draw noise while they sample.
 
 Found by running every sampler of the host with a change at one call: tests/host/test_latent_samplers.py.
 """
@@ -38,6 +39,9 @@ HOSTS = {"sample_unipc", "sample_unipc_bh2", "dpm_fast_function", "dpm_adaptive_
 }
 
 
+NOISY = ("ancestral", "sde", "lcm", "ddpm", "seeds", "sa_solver")  # parts of the names of those that draw noise at their steps
+
+
 def function_of(sampler) -> str:
     """The name of a SAMPLER's function."""
     function = getattr(sampler, "sampler_function", sampler)
@@ -64,6 +68,14 @@ def refuse_losing(sampler, denoise_mask) -> str:
             "Remove Set Latent Noise Mask, or use an image-to-video model that takes its image as conditioning.",
         )
     return "" if name in KEEPING else f"TempoControl does not know the sampler {name}, which may lose the change of the latent"
+
+
+def unlike_noise(sampler) -> str:
+    """What to warn of where every row of a batch gets noise of its own at the steps; "" where none is drawn."""
+    name = function_of(sampler).removeprefix("sample_")
+    if not any(part in name for part in NOISY):
+        return ""
+    return f"{name} draws other noise for the target than for the source, so they drift apart; euler and dpmpp_2m draw none"
 
 
 class OwnCalls:

@@ -14,11 +14,11 @@ from torch import Tensor
 from ..core.errors import TemporalAttentionError
 from ..core.events import Branch, Forward, Grid, Step
 from ..core.frame_text import KeyTexts
-from ..core.intervention import Prompting
+from ..core.intervention import Intervention, Prompting
 from ..core.latent_frames import LatentFrames
 from ..core.run import Run
 from ..core.store import RUNS
-from .conditionings import Conds, branches, refuse_areas_over_time, sides, tell_apart, texts
+from .conditionings import Conds, branches, refuse_absent_sides, refuse_areas_over_time, sides, tell_apart, texts
 from .families import Adapter, ContextWindow, adapter_of, blocks_of, unwrapped
 from .forward import ForwardScope
 from .guide import KEY_ASKED, Guide
@@ -93,13 +93,16 @@ class Sampling:
         self.latents: LatentOptimisation | None = None
         self.keys: dict[object, KeyTexts] = {}
         self.texts: dict[object, Tensor] = {}
+        self._handed: dict[int, int] = {}
         self._started = self._compiled = False
 
     def predict_noise(self, executor, x: Tensor, sigma: Tensor, model_options: dict, seed: int | None = None):
         """The host's PREDICT_NOISE wrapper, around all network calls of one prediction."""
         self.predicted.clear()
+        self._handed = {key: activity.seen for key, activity in self.run.activity.items()}
         if not self._started:
             self._started = True
+            refuse_absent_sides(self.run.chain, executor.class_obj, model_options)
             self._start(executor.class_obj.conds)
             self._compiled = is_compiled(model_options, executor.class_obj.inner_model.diffusion_model)
         if self.latents is not None:
@@ -108,6 +111,10 @@ class Sampling:
             return executor(x, sigma, model_options, seed)
         finally:
             self.prefixes.clear()
+
+    def handed(self, intervention: Intervention) -> bool:
+        """Was it handed an attention in this prediction?"""
+        return self.run.activity[id(intervention)].seen > self._handed.get(id(intervention), 0)
 
     def _start(self, conds: Conds) -> None:
         """Reads the conditionings, which the host has made ready by now. Raises as `refuse_areas_over_time` and `collect`."""
@@ -122,7 +129,7 @@ class Sampling:
         keys = {}
         if any(isinstance(i, Prompting) for i in self.run.chain):
             for name in conds:
-                conds[name], found = collect(conds[name], self.adapter.side_by_side)
+                conds[name], found = collect(conds[name], self.adapter.side_by_side and self.video[TIME] > 1)
                 keys |= found
         return keys
 
@@ -159,6 +166,8 @@ class Sampling:
         window = self.adapter.window(options)
         by_position = [Branch.UNCOND if index == 1 else Branch.COND for index in chunks]
         order = [self.branches.get(key, guess) for key, guess in zip(ids, by_position, strict=True)]
+        if asked is not None and asked.side is not None:
+            order = [asked.side] * len(chunks)
         return Forward(
             step,
             grid,

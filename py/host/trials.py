@@ -74,8 +74,13 @@ class Trials:
         return self._one.step
 
     def once(self, model) -> Tensor:
-        """The denoised prediction at the step. The first model asked makes the noisy latent that all others start from."""
-        return self._run(model, self._one.as_sampler())
+        """The denoised prediction at the step. The first model asked makes the noisy latent that all start from.
+
+        It does so in a run of its own: a cache that knew the steps before would answer for the network at this one.
+        """
+        if self._one.x is None and self._one.step:
+            self._run(model, comfy.samplers.KSAMPLER(self._one.way))
+        return self._run(model, comfy.samplers.KSAMPLER(self._one))
 
     def whole(self, model) -> Tensor:
         """The latent at the end of the run."""
@@ -105,15 +110,14 @@ class OneStep:
         self.before, self.step = sampler, step
         self.x: Tensor | None = None
 
-    def as_sampler(self) -> comfy.samplers.KSAMPLER:
-        """As the host takes it."""
-        return comfy.samplers.KSAMPLER(self)
+    def way(self, model, x: Tensor, sigmas: Tensor, extra_args: dict, callback, disable) -> Tensor:
+        """Samples up to the step, by the host's own function."""
+        options = {"extra_args": extra_args, "callback": callback, "disable": disable, **self.before.extra_options}
+        self.x = self.before.sampler_function(model, x, sigmas[: self.step + 1], **options)
+        return self.x
 
     def __call__(self, model, x: Tensor, sigmas: Tensor, extra_args: dict, callback, disable) -> Tensor:
         """One network prediction at the step, through guidance and all that is patched into the model."""
-        if self.x is None and self.step:
-            options = {"extra_args": extra_args, "callback": callback, "disable": disable, **self.before.extra_options}
-            x = self.before.sampler_function(model, x, sigmas[: self.step + 1], **options)
         if self.x is None:
             self.x = x
         sigma = sigmas[self.step]

@@ -102,7 +102,7 @@ def empty_latent(tiny: Tiny, shape: tuple[int, ...]) -> torch.Tensor | NestedTen
 
 def sample(
     tiny: Tiny, model, *, steps=3, cfg=4.0, sampler="euler", seed=0, batch=1, latent=None, uncond_tokens=7, packed=True,
-    positive=None, **options,
+    positive=None, negative=None, **options,
 ):  # fmt: skip
     """A native sampling run with equal text lengths, so that cond and uncond share one batch; returns the latent.
 
@@ -111,7 +111,8 @@ def sample(
     """
     empty = empty_latent(tiny, latent or (batch * tiny.latent[0], *tiny.latent[1:]))
     noise = comfy.sample.prepare_noise(empty, seed)
-    positive, negative = positive or conditioning(tiny, 1, latent=latent), conditioning(tiny, 2, uncond_tokens, latent)
+    positive = positive or conditioning(tiny, 1, latent=latent)
+    negative = negative or conditioning(tiny, 2, uncond_tokens, latent)
     sampled = comfy.sample.sample(
         model, noise, steps, cfg, sampler, "simple", positive, negative, empty, seed=seed, disable_pbar=True, **options
     )

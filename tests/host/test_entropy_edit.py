@@ -77,6 +77,26 @@ def test_with_the_same_prompt_in_all_blocks_the_target_is_the_source(subject, at
     assert relative(edited(tiny, model, source=3, target=3, share=1.0, attention=attention), alone(tiny, model, 3)) <= 1e-4
 
 
+@pytest.mark.parametrize("name", ["svd", "animatediff"])
+def test_networks_whose_batch_is_the_frames_are_refused(name):
+    with torch.inference_mode(), pytest.raises(TemporalAttentionError, match="one of 4 dimensions"):
+        edited(NETWORKS[name], NETWORKS[name].load())
+
+
+@pytest.mark.parametrize("name", comfy.samplers.SAMPLER_NAMES)
+def test_samplers_that_draw_noise_are_warned_of(tiny, model, caplog, name):
+    """With one prompt on both sides their latents stay equal where no noise is drawn."""
+    guider, asked = EditGuider(model, None, None), []
+    guider.set_prompts(prompt(tiny, 3), prompt(tiny, 3), conditioning(tiny, 2), 4.0)
+    predict, sampler = guider.predict_noise, comfy.samplers.sampler_object(name)
+    guider.predict_noise = lambda x, *more, **named: asked.append(x.clone()) or predict(x, *more, **named)
+    empty = empty_latent(tiny, tiny.latent)
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 4)
+    guider.sample(torch.randn(empty.shape, generator=torch.manual_seed(0)), empty, sampler, sigmas, disable_pbar=True, seed=0)
+    apart = max(relative(x[1:2], x[:1]) for x in asked)
+    assert ("other noise for the target" in caplog.text) == (apart > 0.01)
+
+
 def test_an_edit_is_neither_the_source_nor_the_target_alone(subject):
     tiny, model = subject
     latent = edited(tiny, model, share=1.0)

@@ -39,6 +39,15 @@ def test_equal_key_prompts_are_the_plain_conditioning_in_joint_attention_too(joi
     assert relative(given, plain) <= (0.05 if name == "mochi" else 1e-5)
 
 
+def test_a_still_reads_the_first_key_prompt(joint):
+    """It has no time, so its call is passed through: it must not read all of them side by side."""
+    _, tiny, model = joint
+    still = (*tiny.latent[:2], 1, *tiny.latent[3:])
+    given = synopsis(tiny, [1, 11], latent=still)
+    latent = sample(tiny, attach(model, VideoSynopsisPrompting()), steps=1, latent=still, positive=given)
+    assert relative(latent, sample(tiny, model, steps=1, latent=still, positive=synopsis(tiny, [1], latent=still))) <= 1e-5
+
+
 def test_the_node_takes_models_of_joint_attention(joint):
     _, _, model = joint
     settings = {"transition": 0.25, "fps": 16.0, "interpolation": "linear"}

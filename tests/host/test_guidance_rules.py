@@ -1,17 +1,22 @@
 """Rules of Entropy Guidance: each is its formula, with and without an unconditional side, and bad settings are refused."""
 
+import comfy.sample
+import comfy.samplers
 import pytest
 import torch
+from comfy_extras.nodes_custom_sampler import Guider_DualCFG, Guider_DualModel
 from comfy_extras.nodes_easycache import EasyCacheNode
 from compare import relative
-from families import sample
+from families import conditioning, sample
 
 from pack.py.core.errors import TemporalAttentionError
 from pack.py.core.events import Branch
 from pack.py.core.intervention import Where
+from pack.py.core.store import RUNS
 from pack.py.host.attach import attach
 from pack.py.techniques.entropy_guidance import RULES, EntropyGuidance
 from pack.py.techniques.perturbation import IDENTITY, UNIFORM, AttentionPerturbation
+from pack.py.techniques.record import FrameAttentionRecorder
 
 FIRST = {"steps": 1, "cfg": 4.0}
 
@@ -80,6 +85,38 @@ def test_a_cache_that_skips_steps_keeps_the_models_own_prediction(tiny, model, c
         watched.set_model_sampler_post_cfg_function(lambda args: seen.append(args["cond_denoised"]) or args["denoised"])
         sample(tiny, watched, cfg=cfg, steps=8)
     assert all(relative(guided, plain) < 1e-5 for guided, plain in zip(seen[:8], seen[8:], strict=True))
+
+
+def guided(guider, tiny, model):
+    """A run of four steps by a guider that has its prompts."""
+    empty = torch.zeros(tiny.latent)
+    sigmas = comfy.samplers.calculate_sigmas(model.get_model_object("model_sampling"), "simple", 4)
+    noise = comfy.sample.prepare_noise(empty, 0)
+    return guider.sample(noise, empty, comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=0)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_acts_in_a_guider_of_two_prompts(tiny, model, rule, nested):
+    """Its second prompt stands where the unconditional side does elsewhere."""
+
+    def run(model):
+        guider = Guider_DualCFG(model)
+        guider.set_conds(*(conditioning(tiny, seed) for seed in (1, 3, 2)))
+        guider.set_cfg(4.0, 2.0, nested)
+        return guided(guider, tiny, model)
+
+    assert relative(run(attach(model, EntropyGuidance(block=1, rule=rule, scale=1.0))), run(model)) > 1e-3
+
+
+def test_a_guider_that_combines_nothing_is_named(tiny, model):
+    """The host's guider of two models makes no guidance at cfg 1."""
+    recorder = FrameAttentionRecorder()
+    guider = Guider_DualModel(attach(model, EntropyGuidance(block=1, scale=1.0), recorder), tiny.load())
+    guider.set_conds(conditioning(tiny, 1), conditioning(tiny, 2))
+    guider.set_cfg(1.0)
+    trace = RUNS.find(guided(guider, tiny, model), recorder).trace
+    assert any("this guider never combines predictions" in line for line in trace.report)
 
 
 def test_a_block_without_the_asked_attention_is_refused(tiny, model):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import comfy.sample
 import comfy.samplers
+import node_helpers
 import pytest
 import torch
 from families import conditioning, sample, tiny_networks, windowed
@@ -71,6 +72,18 @@ def test_an_intervention_on_uncond_at_cfg_1_says_what_is_wrong(tiny, model):
 
     with pytest.raises(TemporalAttentionError, match="branch"):
         sample(tiny, attach(model, QueryGain(branch=UNCOND)), cfg=1.0)
+
+
+@pytest.mark.parametrize("side", [COND, UNCOND], ids=["cond", "uncond"])
+def test_a_side_whose_prompt_comes_later_is_waited_for(tiny, model, side):
+    late = {"positive" if side is COND else "negative": later(conditioning(tiny, 1 if side is COND else 2))}
+    latent = sample(tiny, attach(model, QueryGain(branch=side)), steps=6, **late)
+    assert not torch.equal(latent, sample(tiny, model, steps=6, **late))
+
+
+def later(conds):
+    """The conditioning from the third tenth of the run on."""
+    return node_helpers.conditioning_set_values(conds, {"start_percent": 0.3, "end_percent": 1.0})
 
 
 @pytest.mark.parametrize("sampler", ["heun", "dpm_2", "dpmpp_2m", "uni_pc", "lcm", "dpmpp_sde"])

@@ -14,6 +14,7 @@ from families import sample
 from node_calls import run
 
 import nodes
+from pack.nodes._inputs import traced_run
 from pack.nodes.frame_attention import FrameAttentionNode
 from pack.nodes.load_massive_profile import LoadMassiveProfileNode
 from pack.nodes.load_trace import LoadTraceNode
@@ -70,6 +71,17 @@ def test_a_saved_trace_is_numbered_and_draws_the_same_pictures(traced, folders):
         "latent: ",
     ):
         assert part in facts, facts
+
+
+def test_equal_trace_nodes_on_two_networks_keep_traces_of_their_own(tiny, model):
+    """Wan 2.2 samples with one network after the other: the trace of the first has no run that returned the last latent."""
+    other = tiny.load()
+    (first, trace), (second, same) = run(TraceAttentionNode, model=model), run(TraceAttentionNode, model=other)
+    again = run(TraceAttentionNode, model=model)[1]
+    start, end = sample(tiny, first, steps=2), sample(tiny, second, steps=3)
+    assert trace == again != same
+    assert traced_run(trace, {"samples": start}).exact and traced_run(same, {"samples": end}).exact
+    assert not traced_run(trace, {"samples": end}).exact
 
 
 def test_only_the_run_of_that_latent_is_kept(traced, folders):

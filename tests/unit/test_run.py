@@ -28,11 +28,13 @@ class NormRecorder(Observer):
         return [Note(self.name, call.rows, edited.q.flatten(2).norm(dim=-1))]
 
 
-def run_call(run, fwd):
+def run_call(run, fwd, cached=False):
+    """One network call; a `cached` one is answered without running a block."""
     opened = run.open(fwd)
-    if opened is None:
+    if opened is None or cached:
         return None
     call = attention(fwd=fwd)
+    run.entered(opened, fwd, call.site.block)
     opened.attention(call)
     return call
 
@@ -111,6 +113,30 @@ def test_no_matching_site_raises_once_the_step_is_over(ending):
     run_call(run, forward())
     with pytest.raises(TemporalAttentionError, match="temporal attention for Doubler to act on.*Tiny"):
         ending(run)
+
+
+def test_steps_that_a_cache_answers_are_no_error():
+    run = Run((Doubler(), NormRecorder()), "Tiny", 3)
+    run_call(run, forward(), cached=True)
+    run_call(run, forward(step=replace(STEP, index=3)), cached=True)
+    run.close()
+    assert only_trace(run).report[0] == "Doubler received no calls: a cache answered for the network"
+    assert only_trace(run).records == []
+
+
+def test_a_side_that_comes_later_is_no_error():
+    run = Run((Doubler(branch=UNCOND), NormRecorder()), "Tiny", 3)
+    run_call(run, forward((COND,)))
+    run_call(run, forward((COND, UNCOND), step=replace(STEP, index=3)))
+    run.close()
+    assert only_trace(run).report[0] == "Doubler acted on 1 call, 1 of 10 steps, block 1"
+
+
+def test_a_side_that_never_comes_is_reported():
+    run = Run((Doubler(branch=UNCOND), NormRecorder()), "Tiny", 3)
+    run_call(run, forward((COND,)))
+    run.close()
+    assert only_trace(run).report[0] == "Doubler received no calls: in its window no prediction of its branch was made"
 
 
 def test_an_observer_that_saw_nothing_costs_nobody_a_video():

@@ -35,6 +35,8 @@ from .weights import differentiable_weights
 if TYPE_CHECKING:
     from ..sampling import Sampling
 
+CACHE_KEY = "easycache"  # of the host's EasyCache among the wrappers of the network
+
 
 @dataclass(frozen=True, eq=False)
 class Question:
@@ -94,12 +96,13 @@ class Evaluation(Caller):
         self.skipped: list[str] = []
 
     def options(self) -> dict:
-        """A copy of the model options in which network calls come to us, uncompiled and on one device."""
+        """A copy of the model options in which network calls come to us, uncompiled, not out of a cache, and on one device."""
         options = comfy.model_patcher.create_model_options_clone(self.asked.model_options)
         options.pop("multigpu_clones", None)
-        wrappers = options["transformer_options"]["wrappers"][WrappersMP.APPLY_MODEL]
-        wrappers.pop(COMPILE_KEY, None)
-        wrappers[KEY] = [self.apply_model]
+        wrappers = options["transformer_options"]["wrappers"]
+        wrappers[WrappersMP.APPLY_MODEL].pop(COMPILE_KEY, None)
+        wrappers[WrappersMP.APPLY_MODEL][KEY] = [self.apply_model]
+        wrappers.get(WrappersMP.DIFFUSION_MODEL, {}).pop(CACHE_KEY, None)
         return options
 
     def result(self) -> Tensor:
