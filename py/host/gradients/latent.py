@@ -35,6 +35,7 @@ from .weights import differentiable_weights
 if TYPE_CHECKING:
     from ..sampling import Sampling
 
+LOSS_SCALE = 2.0**8  # a power of two: exact in float32 and bfloat16; in float16 small gradients would become 0 in the network
 CACHE_KEY = "easycache"  # of the host's EasyCache among the wrappers of the network
 
 
@@ -175,7 +176,8 @@ class Evaluation(Caller):
 
     def _finish(self) -> None:
         if self.taps.calls:
-            self.gradients.append(torch.autograd.grad(self.asked.loss(self.taps.calls), self.x)[0])
+            loss = LOSS_SCALE * self.asked.loss(self.taps.calls)
+            self.gradients.append(torch.autograd.grad(loss, self.x)[0] / LOSS_SCALE)
         raise _Left
 
 
