@@ -10,7 +10,8 @@ from comfy.patcher_extension import WrappersMP
 
 from ..core.intervention import Intervention, Observer
 from .families import blocks_of
-from .sampling import KEY, outer_sample
+from .key import KEY
+from .outer_sample import outer_sample
 
 
 def attach(model: ModelPatcher, *interventions: Intervention, observed: bool = True) -> ModelPatcher:
