@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+from ..core.described import described
 from ..core.run import Run
 from .sampler_state import function_of
 
@@ -19,5 +20,5 @@ def run_facts(guider, run: Run, args: tuple, kwargs: dict) -> dict[str, object]:
         "cfg": getattr(guider, "cfg", None),
         "steps": len(given["sigmas"]) - 1,
         "latent": list(given["noise"].shape),
-        "techniques": [repr(i)[:LONGEST] for i in run.chain],
+        "techniques": [described(i)[:LONGEST] for i in run.chain],
     }
