@@ -202,7 +202,7 @@ async function fresh(frontend, last = 'TA_TemporalSchedule') {
     Object.assign(app.canvas.ds, { scale: 1, offset: [40, 60] })
     app.canvas.setDirty(true, true)
   })
-  await point(frontend, 4).waitFor()
+  await at_rest(point(frontend, 4))
   await page.evaluate(() => window.app.extensionManager.workflow.activeWorkflow.changeTracker.captureCanvasState())
 }
 
@@ -214,6 +214,17 @@ async function middle(locator) {
   while (!box) box = await locator.boundingBox() // none while it is being drawn anew
   const { x, y, width, height } = box
   return { x: x + width / 2, y: y + height / 2 }
+}
+
+// Nodes 2.0 lays nodes out over several frames after it has shown them: a pointer would miss what is still on its way.
+async function at_rest(locator) {
+  let last, same = 0
+  while (same < 5) {
+    await locator.page().waitForTimeout(50)
+    const place = JSON.stringify(await middle(locator))
+    same = place === last ? same + 1 : 0
+    last = place
+  }
 }
 
 async function drag({ page }, from, to) {
