@@ -12,10 +12,12 @@ from ..py.core.store import RUNS
 from ..py.core.trace import Trace
 from ..py.host.attach import attach
 from ..py.host.denoise_once import denoise_once
-from ..py.host.latents import prepared
+from ..py.host.latents import prepared, refuse_all_but_video
 from ..py.host.noise_gradient import NoiseGradients
 from ..py.techniques.frame_attention_match import AttentionDistance, FrameAttentionTap
 from ..py.techniques.noise_nursing import NoiseNursing
+
+WITHOUT_AUDIO = "Optimise the noise of the video without its audio."
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class NursedNoise:
     def generate_noise(self, input_latent: dict) -> Tensor:
         """As the host calls it; raises TemporalAttentionError for a latent of another size."""
         white = self.noise.generate_noise(input_latent)
-        _refuse_others(white)
+        refuse_all_but_video(white, WITHOUT_AUDIO)
         return self.distribution.of(white)
 
 
@@ -41,7 +43,7 @@ def checked(model, latent: dict, reference: dict) -> tuple[dict, dict]:
     """The latent as samplers make it ready, and the reference. Raises TemporalAttentionError where they do not fit."""
     latent, reference = prepared(model, latent), prepared(model, reference)
     for given in (latent, reference):
-        _refuse_others(given["samples"])
+        refuse_all_but_video(given["samples"], WITHOUT_AUDIO)
     video, other = latent["samples"], reference["samples"]
     if video.shape[2] < 2:
         raise TemporalAttentionError("a latent of at least 2 frames", "1", "A still has no attention between frames.")
@@ -93,16 +95,3 @@ class Evaluation:
         distance = AttentionDistance(self.reference, len(noise))
         gradient = self.gradients(noise, distance.loss)
         return distance.values, gradient
-
-
-def _refuse_others(samples: Tensor) -> None:
-    if samples.is_nested:
-        raise TemporalAttentionError(
-            "a video-only latent", "video with audio", "Optimise the noise of the video without its audio."
-        )
-    if samples.ndim != 5:
-        raise TemporalAttentionError(
-            "a latent [batch, channels, frames, height, width]",
-            f"one of {samples.ndim} dimensions",
-            "Stable Video Diffusion and AnimateDiff, whose batch is the frames, are not supported here.",
-        )

@@ -16,6 +16,7 @@ from ..core.intervention import Intervention
 from ..core.store import RUNS
 from .edit_prompts import refuse_unlike, side_by_side, unlike_lengths
 from .guide import as_asked
+from .latents import refuse_all_but_video
 from .sampler_state import unlike_noise
 
 log = logging.getLogger("temporal_attention")
@@ -54,15 +55,7 @@ class EditGuider(comfy.samplers.CFGGuider):
         disable_pbar=False, seed=None,
     ) -> Tensor:  # fmt: skip
         """The edited latents [B, C, F, h, w]."""
-        if latent_image.is_nested:
-            raise TemporalAttentionError("a video-only latent", "video with audio", "Edit the video without its audio.")
-        if latent_image.ndim != 5:
-            raise TemporalAttentionError(
-                "a latent [batch, channels, frames, height, width]",
-                f"one of {latent_image.ndim} dimensions",
-                "Source and target are rows of one batch; Stable Video Diffusion and AnimateDiff, whose batch is the frames, "
-                "are not supported here.",
-            )
+        refuse_all_but_video(latent_image, "Edit the video without its audio.")
         if said := unlike_noise(sampler):
             log.warning("Entropy Edit: %s.", said)
         self._started = False

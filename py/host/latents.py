@@ -7,6 +7,8 @@ import comfy.sample
 import torch
 from torch import Tensor
 
+from ..core.errors import TemporalAttentionError
+
 
 def parts(latent: Tensor) -> tuple[Tensor, ...]:
     """The video and its audio where a latent holds both; else the latent alone."""
@@ -16,6 +18,18 @@ def parts(latent: Tensor) -> tuple[Tensor, ...]:
 def video_of(latent: Tensor) -> Tensor:
     """The video [B, C, F, h, w] of a latent that may hold audio as well."""
     return parts(latent)[0]
+
+
+def refuse_all_but_video(latent: Tensor, without_audio: str) -> None:
+    """Raises TemporalAttentionError for a latent that holds audio (`without_audio`: what to do), or whose batch is its frames."""
+    if latent.is_nested:
+        raise TemporalAttentionError("a video-only latent", "video with audio", without_audio)
+    if latent.ndim != 5:
+        raise TemporalAttentionError(
+            "a latent [batch, channels, frames, height, width]",
+            f"one of {latent.ndim} dimensions",
+            "Stable Video Diffusion and AnimateDiff, whose batch is the frames, are not supported here.",
+        )
 
 
 def is_empty(latent: Tensor) -> bool:
