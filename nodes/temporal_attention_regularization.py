@@ -107,7 +107,7 @@ def _tuning_inputs() -> list[io.Input]:
             step=0.05,
             advanced=True,
             tooltip="Width of the band, in sigma_unit. Small: only adjacent frames are tied together, so more change. 0 = the "
-            "preset's: 1 latent frame (the paper) or a quarter of the frames.",
+            "preset's: 1 latent frame (the paper) or half of the frames.",
         ),
         io.Combo.Input(
             "sigma_unit",

@@ -46,7 +46,7 @@ class TemporalAttentionRegularization(Intervention):
     """
 
     strength: float = 0.1
-    sigma: float = 0.25
+    sigma: float = 0.5
     sigma_unit: str = SIGMA_UNITS[0]
     scale: str = SCALES[0]
     similarity: FrameSimilarity | None = None

@@ -25,7 +25,7 @@ def _paper(*levels: int) -> Preset:
 AUTO = "auto"
 DIT, PAPER = "DiT, wide and weak", "D1 (paper)"
 PRESETS = {
-    DIT: Preset(0.1, 0.25, "share of frames", None),
+    DIT: Preset(0.1, 0.5, "share of frames", None),
     PAPER: _paper(1),
     "D4": _paper(4),
     "D8": _paper(8),

@@ -49,8 +49,8 @@ def technique_of(model):
 
 def test_auto_is_wide_and_weak_on_a_dit(model):
     patched, said = TAR(model=model)
-    assert technique_of(patched) == TemporalAttentionRegularization(strength=0.1, sigma=0.25)
-    assert said == "strength 0.1 of the row max, sigma 0.25 of the frames"
+    assert technique_of(patched) == TemporalAttentionRegularization(strength=0.1, sigma=0.5)
+    assert said == "strength 0.1 of the row max, sigma 0.5 of the frames"
 
 
 def test_auto_is_the_paper_at_the_widest_level_on_temporal_layers(svd):

@@ -227,7 +227,7 @@ def test_after_sth_the_band_follows_the_changed_scores_and_before_it_stays_as_it
 
 def test_defaults_are_those_of_a_dit_and_act_early():
     tar = TemporalAttentionRegularization()
-    assert (tar.strength, tar.sigma, tar.sigma_unit, tar.window) == (0.1, 0.25, "share of frames", Window(0.0, 0.56))
+    assert (tar.strength, tar.sigma, tar.sigma_unit, tar.window) == (0.1, 0.5, "share of frames", Window(0.0, 0.56))
     assert tar.window.contains(replace(STEP, progress=0.56)) and not tar.window.contains(replace(STEP, progress=0.6))
 
 

@@ -23,7 +23,7 @@ from pack.py.demo import network, text, vae
 
 PAGES = ROOT / "docs" / "evidence"
 STEPS, GUIDANCE, BATCH = 20, 3.0, 16
-LATENT = (16, 9, 8, 8)
+CHANNELS, FRAMES, SIDE = 16, 9, 8  # of the latent
 FRAME, SHOWN, LABEL, WIDEST = 64, 9, 300, 42  # pixels of a frame, frames of a clip, pixels and letters for its label
 
 
@@ -37,13 +37,15 @@ class Lab:
         """One conditioning; several prompts are the rows of its batch."""
         return [[torch.cat([self.clip.encode_from_tokens(self.clip.tokenize(prompt)) for prompt in prompts]), {}]]
 
-    def videos(self, model, positive, seeds: Sequence[int], guidance: float = GUIDANCE, steps: int = STEPS) -> Tensor:
-        """Clips [B, 33, 64, 64, 3]; `positive` is a conditioning, or one prompt for each seed."""
+    def videos(
+        self, model, positive, seeds: Sequence[int], guidance: float = GUIDANCE, steps: int = STEPS, frames: int = FRAMES
+    ) -> Tensor:
+        """Clips [B, 4 * frames - 3, 64, 64, 3] of latent `frames`; `positive` is a conditioning, or one prompt for each seed."""
         clips = []
         for first in range(0, len(seeds), BATCH):
             part = slice(first, first + BATCH)
             given = self.text(*positive[part]) if isinstance(positive[0], str) else positive
-            noise = noises(seeds[part])
+            noise = noises(seeds[part], frames)
             latents = comfy.sample.sample(
                 model, noise, steps, guidance, "euler", "simple", given, self.text(""), torch.zeros_like(noise), seed=0,
                 disable_pbar=True,
@@ -60,9 +62,10 @@ class Lab:
         return self.vae.decode(latents).clamp(0, 1)
 
 
-def noises(seeds: Sequence[int]) -> Tensor:
+def noises(seeds: Sequence[int], frames: int = FRAMES) -> Tensor:
     """Noise [B, C, F, h, w], each seed its own."""
-    return torch.stack([torch.randn(LATENT, generator=torch.manual_seed(seed)) for seed in seeds])
+    shape = CHANNELS, frames, SIDE, SIDE
+    return torch.stack([torch.randn(shape, generator=torch.manual_seed(seed)) for seed in seeds])
 
 
 def interval(values: np.ndarray) -> tuple[float, float] | None:

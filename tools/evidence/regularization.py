@@ -17,16 +17,19 @@ from pack.py.demo.world import Clip
 from pack.py.host.attach import attach
 from pack.py.techniques.tar import TemporalAttentionRegularization as TAR
 
-from .lab import Lab, Report, cell, percent, sheet, table
-from .seen import centres, displacement, largest_jump, path_length
+from .lab import FRAMES, Lab, Report, cell, percent, sheet, table
+from .seen import DRIFT, centres, displacement, largest_jump, path_length, shared_paths
 
-CLIPS, MOVING_CLIPS, FIRST_SEED = 192, 48, 100
+CLIPS, LONG_CLIPS, MOVING_CLIPS = 192, 288, 48
+FIRST_SEED, FIRST_LONG_SEED = 100, 20_000  # of the noise
+LONG, LONGER = 11, 13  # latent frames: 41 and 49 frames, a quarter and a half more than the longest clip of the training
 JUMP = 8.0  # pixels between two frames: the radius of the smallest thing; moving things go 1.0 to 1.4
 VERB = re.compile(r" (is still|stays still|grows|shrinks|(moves|moving) (to the )?(left|right|up|down))")
+DEFAULT = "0.1, sigma 0.5 of the frames (the node's strength 1)"
 SETTINGS = {  # of the row's maximum; the node's strength multiplies that of its preset
-    "0.1, sigma 0.25 of the frames (the node's strength 1)": TAR(strength=0.1, sigma=0.25),
-    "0.1, sigma 0.5": TAR(strength=0.1, sigma=0.5),
+    DEFAULT: TAR(strength=0.1, sigma=0.5),
     "0.2, sigma 0.5": TAR(strength=0.2, sigma=0.5),
+    "0.1, sigma 0.25": TAR(strength=0.1, sigma=0.25),
     "the paper: 1, sigma 1 latent frame": TAR(strength=1.0, sigma=1.0, sigma_unit="latent frames"),
 }
 PIXELS, FINE = "{:.1f}".format, "{:.2f}".format
@@ -35,29 +38,35 @@ UNITS = {
     "length": PIXELS,
     "largest": PIXELS,
     "jumps": percent,
+    "presence": percent,
     "change": FINE,
     "shape": percent,
     "motion": percent,
 }
 FARTHER = (0.0, 8.0, 16.0)  # pixels of way, from which a clip belongs to a group
-COLUMNS = ["first to last place", "length of path", "largest step", "clips that jump", "change, %", "shape", "motion"]
+COLUMNS = ["first to last place", "length of path", "largest step", "clips that jump", "presence", "change, %", "shape", "motion"]
+SHARED = [f"{name}, frames that both show" for name in ("first to last place", "largest step", "clips that jump")]
 INTRODUCTION = (
     "# Temporal Attention Regularization on the demo model\n\n"
-    "Unseen prompts with one thing, guidance 3, the same noise for every setting. Ways in pixels of a "
-    f"picture of 64. A clip jumps if its thing moves more than {JUMP:g} pixels, the radius of the smallest, between two frames; "
-    "things that move go 1.0 to 1.4. Change: mean absolute change of the picture between frames. Mean and 95 % bootstrap "
-    "interval over clips; differences are taken clip by clip."
+    "Unseen prompts with one thing, guidance 3, the same noise for every setting. Ways in pixels of a picture of 64. A "
+    f"clip jumps if its thing moves more than {JUMP:g} pixels, the radius of the smallest, between two frames, or comes back "
+    f"elsewhere after frames without it ({DRIFT:g} pixels for each of these are granted: as fast as things move). Presence: "
+    "frames with a thing. Change: mean absolute change of the picture between frames. Mean and 95 % bootstrap interval over "
+    "clips; differences are taken clip by clip, and once more over those frames alone that show a thing both with the node and "
+    "without: a thing that is there for longer has more time to go somewhere, and more frames to jump in."
 )
 
 
 @dataclass(frozen=True)
 class Measures:
-    """One clip: ways in pixels, whether it jumps, mean change between frames in percent, and what of the prompt is right."""
+    """One clip: where its thing is, ways in pixels, whether it jumps, how much is seen and changes, what is as asked."""
 
+    path: Tensor
     way: float
     length: float
     largest: float
     jumps: float
+    presence: float
     change: float
     shape: float
     motion: float
@@ -73,30 +82,44 @@ def moving(count: int, seed: int) -> list[tuple[Clip, str]]:
     return [(clip, prompt) for clip, prompt in unseen(3 * count, 1, seed) if moves(clip.things[0].motion)][:count]
 
 
-def sampled(lab: Lab, tar: TAR | None, asked: list[tuple[Clip, str]], first_seed: int) -> tuple[list[Measures], Tensor]:
+def sampled(
+    lab: Lab, tar: TAR | None, asked: list[tuple[Clip, str]], first_seed: int, frames: int
+) -> tuple[list[Measures], Tensor]:
     """What is seen in the clips of these prompts, and the clips."""
     model, seeds = attach(lab.model, *([tar] if tar else [])), range(first_seed, first_seed + len(asked))
-    videos = lab.videos(model, [prompt for _, prompt in asked], seeds)
+    videos = lab.videos(model, [prompt for _, prompt in asked], seeds, frames=frames)
     return [measured(clip, video) for (clip, _), video in zip(asked, videos, strict=True)], videos
 
 
 def measured(clip: Clip, video: Tensor) -> Measures:
     """One clip against its prompt."""
     path, verdict = centres(video), judge(clip, measure(video))
+    presence = float(path.isfinite().all(-1).float().mean())
     change = float((video[1:] - video[:-1]).abs().mean()) * 100
-    largest, found = largest_jump(path), (float(verdict.shape), float(verdict.motion))
-    return Measures(displacement(path), path_length(path), largest, float(largest > JUMP), change, *found)
+    way, largest, jumps = moved(path)
+    found = jumps, presence, change, float(verdict.shape), float(verdict.motion)
+    return Measures(path, way, path_length(path), largest, *found)
 
 
-def row(name: str, seen: list[Measures], plain: list[Measures] | None) -> list[str]:
-    """Cells of one setting; with `plain`, of the differences from the same prompts and noise without the node."""
-    cells = [name]
+def moved(path: Tensor) -> tuple[float, float, float]:
+    """Way and largest step in pixels, and whether that is a jump; NaN for fewer than two frames with a thing."""
+    largest = largest_jump(path)
+    return displacement(path), largest, float(largest > JUMP) if np.isfinite(largest) else np.nan
+
+
+def row(name: str, seen: list[Measures]) -> list[str]:
+    """Cells of one setting."""
+    return [name, *(cell([getattr(one, key) for one in seen], unit) for key, unit in UNITS.items())]
+
+
+def differences(name: str, seen: list[Measures], plain: list[Measures]) -> list[str]:
+    """Cells of how one setting differs from the same prompts and noise without the node; last, over the frames that both show."""
+    cells, shared = [name], []
     for key, unit in UNITS.items():
-        values = np.array([getattr(one, key) for one in seen])
-        if plain:
-            values = values - [getattr(one, key) for one in plain]
-        cells.append(cell(values, unit))
-    return cells
+        cells.append(cell([getattr(one, key) - getattr(other, key) for one, other in zip(seen, plain, strict=True)], unit))
+    for one, other in zip(seen, plain, strict=True):
+        shared.append(np.subtract(*(moved(path) for path in shared_paths(one.path, other.path))))
+    return cells + [cell(values, unit) for values, unit in zip(np.transpose(shared), (PIXELS, PIXELS, percent), strict=True)]
 
 
 def by_way(seen: dict[str, list[Measures]]) -> str:
@@ -113,28 +136,43 @@ def by_way(seen: dict[str, list[Measures]]) -> str:
     return table(["", *names, "way minus no node where neither jumps"], rows)
 
 
-def compared(lab: Lab, title: str, asked: list[tuple[Clip, str]], settings: dict[str, TAR], name: str) -> list[str]:
+def compared(
+    lab: Lab,
+    title: str,
+    asked: list[tuple[Clip, str]],
+    settings: dict[str, TAR],
+    name: str,
+    first_seed: int = FIRST_SEED,
+    frames: int = FRAMES,
+) -> list[str]:
     """What is seen without the node, the differences of every setting from that, and clips."""
-    plain, videos = sampled(lab, None, asked, FIRST_SEED)
+    plain, videos = sampled(lab, None, asked, first_seed, frames)
     rows, all_seen = [], {"no node": plain}
     shown = [(f"no node\n{prompt}", video) for (_, prompt), video in zip(asked[:3], videos, strict=False)]
     for setting, tar in settings.items():
-        seen, videos = sampled(lab, tar, asked, FIRST_SEED)
-        rows.append(row(setting, seen, plain))
+        seen, videos = sampled(lab, tar, asked, first_seed, frames)
+        rows.append(differences(setting, seen, plain))
         all_seen[setting] = seen
         print(rows[-1], flush=True)
         shown += [(f"TAR {setting}", video) for video in videos[:3]]
-    alone = table(["", *COLUMNS], [row("no node", plain, None)])
-    differences = table(["minus no node", *COLUMNS], rows)
-    return [f"## {title}, {len(asked)} clips", alone, differences, by_way(all_seen), sheet(name, shown)]
+    said = f"## {title}, {len(asked)} clips of {4 * frames - 3} frames"
+    alone = table(["", *COLUMNS], [row("no node", plain)])
+    return [said, alone, table(["minus no node", *COLUMNS, *SHARED], rows), by_way(all_seen), sheet(name, shown)]
 
 
 def run(lab: Lab, part: str | None = None) -> None:
     """Writes the page, or one part of it again."""
-    wide = {name: tar for name, tar in SETTINGS.items() if name.startswith("0.1, sigma 0.25") or name == "0.2, sigma 0.5"}
-    unsaid, said = "Prompts that say nothing about motion", "Prompts of things that move"
+    paper = next(reversed(SETTINGS))
+    ours = {name: SETTINGS[name] for name in (DEFAULT, "0.1, sigma 0.25")}
+    unsaid, said = (
+        partial(compared, title="Prompts that say nothing about motion"),
+        partial(compared, title="Prompts of things that move"),
+    )
+    many = {"asked": moving(LONG_CLIPS, 34), "first_seed": FIRST_LONG_SEED}
     parts = {
-        "free": partial(compared, title=unsaid, asked=free(CLIPS, 31), settings=SETTINGS, name="regularization_free"),
-        "moving": partial(compared, title=said, asked=moving(MOVING_CLIPS, 32), settings=wide, name="regularization_moving"),
+        "long": partial(said, **many, settings=ours | {paper: SETTINGS[paper]}, name="regularization_long", frames=LONG),
+        "longer": partial(said, **many, settings=ours, name="regularization_longer", frames=LONGER),
+        "moving": partial(said, asked=moving(MOVING_CLIPS, 32), settings=ours, name="regularization_moving"),
+        "free": partial(unsaid, asked=free(CLIPS, 31), settings=SETTINGS, name="regularization_free"),
     }
     Report("regularization", INTRODUCTION, parts).run(lab, part)

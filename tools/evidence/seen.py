@@ -10,6 +10,7 @@ from torch import Tensor
 from pack.py.demo.measure import COLOURED, chroma_of, measure
 
 SMALL = 20  # coloured pixels; a smaller region is no thing
+DRIFT = 1.4  # pixels a frame: the fastest that things move in training
 
 
 def colours_by_frame(video: Tensor, colours: tuple[str, ...]) -> dict[str, Tensor]:
@@ -30,15 +31,27 @@ def centres(video: Tensor) -> Tensor:
 
 
 def largest_jump(path: Tensor) -> float:
-    """The longest way in pixels between neighbouring frames; NaN for fewer than two frames with a thing."""
-    steps = (path[1:] - path[:-1]).norm(dim=-1)
-    return float(steps[steps.isfinite()].max()) if steps.isfinite().any() else float("nan")
+    """The longest way in pixels between frames in which it is seen one after the other; NaN for fewer than two such frames.
+
+    Where it is gone in between it may drift as far as moving things go: only coming back elsewhere is a jump.
+    """
+    known = path.isfinite().all(-1).nonzero().flatten()
+    if len(known) < 2:
+        return float("nan")
+    steps = (path[known[1:]] - path[known[:-1]]).norm(dim=-1)
+    return float((steps - DRIFT * (known[1:] - known[:-1] - 1)).max())
 
 
 def displacement(path: Tensor) -> float:
     """The way in pixels from the first to the last frame with a thing."""
     known = path[path.isfinite().all(-1)]
     return float((known[-1] - known[0]).norm()) if len(known) > 1 else float("nan")
+
+
+def shared_paths(path: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Both paths, NaN in every frame in which only one of them shows a thing."""
+    alone = (path.isfinite() & other.isfinite()).all(-1, keepdim=True).logical_not()
+    return path.masked_fill(alone, torch.nan), other.masked_fill(alone, torch.nan)
 
 
 def path_length(path: Tensor) -> float:

@@ -72,9 +72,9 @@ FOLLOWED = {
     DEFAULT: [vsp(0.25)],
     "VSP, transition 1 (the paper)": [vsp(1.0)],
     "VSP, transition 1, slerp": [VideoSynopsisPrompting(transition=1.0, interpolation="slerp")],
-    "VSP 0.25 + TAR, strength 1 (default)": [vsp(0.25), TAR(strength=0.1, sigma=0.25)],
-    "VSP 0.25 + TAR, strength 3": [vsp(0.25), TAR(strength=0.3, sigma=0.25)],
-    "VSP 1 + TAR, strength 1": [vsp(1.0), TAR(strength=0.1, sigma=0.25)],
+    "VSP 0.25 + TAR, strength 1 (default)": [vsp(0.25), TAR(strength=0.1, sigma=0.5)],
+    "VSP 0.25 + TAR, strength 3": [vsp(0.25), TAR(strength=0.3, sigma=0.5)],
+    "VSP 1 + TAR, strength 1": [vsp(1.0), TAR(strength=0.1, sigma=0.5)],
     "VSP 0.25 + TAR as in the paper (D1)": [vsp(0.25), PAPER],
 }
 UNITS = (percent, percent, percent, percent, "{:.1f}".format)
@@ -89,8 +89,8 @@ def run(lab: Lab) -> None:
         f"{len(SYNOPSES)} synopses of two key prompts that differ in one colour, {len(SEEDS)} seeds each, guidance {GUIDANCE:g}. "
         "Right colour: share of the frames of the first and last third in which this colour alone is there. Both ends: clips in "
         "which that holds for more than half of each. Mean and 95 % bootstrap interval over clips of these synopses; differences "
-        "are taken clip by clip; jumps in pixels between two frames. TAR at strength 1 adds 0.1 of the row maximum with "
-        "a sigma of a quarter of the frames; as in the paper, the whole row maximum with a sigma of one latent frame.",
+        "are taken clip by clip; jumps in pixels between two frames with a thing. TAR at strength 1 adds 0.1 of the row maximum "
+        "with a sigma of half the frames; as in the paper, the whole row maximum with a sigma of one latent frame.",
         *compared(lab),
         "Temporal Attention Regularization alone: [regularization.md](regularization.md).",
     )

@@ -11,7 +11,7 @@ class Demo:
 
     def __init__(
         self, name: str, note: str, prompt: str = MOVING, empty_latent: bool = True, videos: int = 1, seed: int = SEED,
-        cfg: float = CFG,
+        cfg: float = CFG, frames: int = 33,
     ):  # fmt: skip
         self.recipe, self.seed, self.cfg = Recipe(name, note), seed, cfg
         self.recipe.group("1. Model and prompt")
@@ -20,7 +20,7 @@ class Demo:
         self.positive = self.text(prompt, "Prompt")
         self.negative = self.text("", "Negative prompt")
         if empty_latent:
-            size = {"width": 64, "height": 64, "length": 33, "batch_size": videos}
+            size = {"width": 64, "height": 64, "length": frames, "batch_size": videos}
             self.latent = self.add("EmptyHunyuanLatentVideo", "Empty latent", **size)[0]
 
     def group(self, title: str) -> None:

@@ -31,7 +31,8 @@ def measures() -> Recipe:
     demo = Demo(
         "What did a node do to my video",
         "## What did a node do to my video?\n"
-        "The same seed without and with a technique, with measures of both clips.\n\n"
+        "The same seed without and with a technique, with measures of both clips. TAR is far too strong here, so that there is "
+        "something to see: half of the paper's strength, at the paper's sigma.\n\n"
         "**Look at**\n"
         "- *Before and after*: flicker, smoothness, motion, subject and background consistency of each clip, and the "
         "difference.\n"
@@ -41,7 +42,7 @@ def measures() -> Recipe:
         "nothing: try several.",
     )
     demo.group("2. The same seed twice")
-    tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model, strength=1.5)
+    tar = demo.add("TA_TemporalAttentionRegularization", model=demo.model, preset="D1 (paper)", strength=0.5)
     plain, treated = demo.sample("Baseline", demo.model), demo.sample("With TAR", tar[0])
     before, after = demo.baseline_and("TAR", plain, treated)
     demo.group("3. Video Measures")

@@ -82,15 +82,16 @@ def techniques() -> Graph:
 
 
 def regularization() -> Graph:
-    """A prompt that says nothing about motion."""
-    graph = Graph("regularization", "a blue circle on a gray background")
+    """A clip a quarter longer than any of the training."""
+    graph = Graph("regularization", "a blue square moves left on a gray background")
+    graph.latent = graph.add("EmptyHunyuanLatentVideo", width=64, height=64, length=41, batch_size=1)[0]
     for label, settings in {
         "strength 0": {"strength": 0.0},
         "strength 1 (default)": {},
         "strength 2": {"strength": 2.0},
     }.items():
         tar = graph.add("TA_TemporalAttentionRegularization", model=graph.model, **settings)
-        graph.clips("TA_TemporalAttentionRegularization", **{label: _run(graph, tar[0], seed=10)})
+        graph.clips("TA_TemporalAttentionRegularization", **{label: _run(graph, tar[0], seed=5)})
         if not settings:
             graph.picture("TA_RegularizationMatrix", graph.add("TA_RegularizationMatrix", model=tar[0], frames=9)[0])
     return graph
@@ -219,14 +220,14 @@ def synopsis() -> Graph:
 
 def measures() -> Graph:
     graph = Graph("measures")
-    tar = graph.add("TA_TemporalAttentionRegularization", model=graph.model, strength=2.0)
+    tar = graph.add("TA_TemporalAttentionRegularization", model=graph.model, preset="D1 (paper)")
     plain, treated = graph.sample("", graph.model), graph.sample("", tar[0])
     before, after = graph.decode(plain, ""), graph.decode(treated, "")
     graph.picture("TA_VideoMeasures", graph.add("TA_VideoMeasures", before=before, after=after)[1])
     graph.picture("TA_ChunkConsistency", graph.add("TA_ChunkConsistency", images=after, samples=treated)[1])
     alike = [graph.add("TA_FrameSimilarity", images=clip, stretch=False)[0] for clip in (before, after)]
     chart = graph.add(
-        "TA_SimilarityByInterval", similarity=alike[0], other_similarity=alike[1], name="no node", other_name="TAR, strength 2"
+        "TA_SimilarityByInterval", similarity=alike[0], other_similarity=alike[1], name="no node", other_name="TAR, D1 (paper)"
     )
     graph.picture("TA_SimilarityByInterval", chart[0])
     return graph
