@@ -1,13 +1,13 @@
 """What the nodes cost: sampling time with and without them, interleaved in one process; the ratio's median and quartiles.
 
-The network is a random Wan of 8 blocks, 512 wide, on 9 frames x 256 tokens, cond and uncond in one batch. Beside
-the ratio stands the share of the run that was spent inside the hooks of the node: on a CPU it is far less noisy.
-With one thread (OMP_NUM_THREADS=1) processor time is measured, which what else the machine does hardly changes. `no node, again`
-says what a ratio is worth.
+The network is a random Wan of 8 blocks, 512 wide, on 9 frames x 256 tokens, cond and uncond in one batch; with `--network svd` a
+random SVD of 3 levels, 128 to 512 wide, on 14 frames of 32 x 32, for what acts on attention over time alone. Beside the ratio
+stands the share of the run that was spent inside the hooks of the node: on a CPU it is far less noisy. With one thread
+(OMP_NUM_THREADS=1) processor time is measured, which what else the machine does hardly changes. `no node, again` says what a
+ratio is worth.
 """
 
 import argparse
-import json
 import random
 import statistics
 import sys
@@ -17,18 +17,11 @@ import torch
 
 from tools import inside_host  # noqa: F401  isort: skip  (before every comfy import)
 
-import comfy.ldm.wan.model
 import comfy.model_management
-import comfy.ops
 import comfy.sample
-import comfy.sd
 
-from pack.py.core.frame_text import KeyMark
 from pack.py.core.intervention import Where, Window
 from pack.py.host.attach import attach
-from pack.py.host.key_texts import KEY
-from pack.py.prompts.key_places import Placement
-from pack.py.prompts.key_prompts import KeyPrompt
 from pack.py.techniques.entropy_guidance import EntropyGuidance
 from pack.py.techniques.estimator import NAMES, Estimator
 from pack.py.techniques.massive_record import MassiveActivationRecorder
@@ -38,26 +31,14 @@ from pack.py.techniques.stas import StructuredActivationSteering
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 from pack.py.techniques.tar import TemporalAttentionRegularization
 from pack.py.techniques.vsp import VideoSynopsisPrompting
+from tools.bench_networks import BLOCKS, KEY_PROMPTS, SVD, WAN, Subject
 
-DIM, HEADS, BLOCKS, TEXT, WORDS, KEY_PROMPTS = 512, 4, 8, 64, 32, 8
-LATENT = (1, 16, 9, 32, 32)
 VSP = f"VSP, {KEY_PROMPTS} key prompts"
 STAS = StructuredActivationSteering(channels=(100,), where=Where(blocks=frozenset({2})), window=Window(0.0, 1.0))
-METADATA = {"config": json.dumps({"transformer": {"num_heads": HEADS, "text_dim": TEXT}})}
+PAPER = {"strength": 1.0, "sigma": 1.0, "sigma_unit": "latent frames"}
 
 
-def network():
-    """The random network, loaded natively."""
-    torch.manual_seed(0)
-    empty = comfy.ldm.wan.model.WanModel(
-        dim=DIM, ffn_dim=4 * DIM, num_heads=HEADS, num_layers=BLOCKS, text_dim=TEXT, in_dim=16, out_dim=16, device="cpu",
-        dtype=torch.float32, operations=comfy.ops.disable_weight_init,
-    )  # fmt: skip
-    weights = {name: torch.randn(value.shape) * value.shape[-1] ** -0.5 for name, value in empty.state_dict().items()}
-    return comfy.sd.load_diffusion_model_state_dict(weights, model_options={"dtype": torch.float32}, metadata=METADATA)
-
-
-def candidates(model) -> dict[str, object]:
+def on_wan(model) -> dict[str, object]:
     """What is measured, by name; the first is the reference."""
     always = {"layer_weight": "flat", "step_weight": "flat"}
     found = {"no node": model, "no node, again": model}
@@ -77,6 +58,14 @@ def candidates(model) -> dict[str, object]:
     found["recording, and entropies"] = attach(model, FrameAttentionRecorder(entropy_rows=64, where=every_kind))
     found["recording massive activations"] = attach(model, MassiveActivationRecorder())
     found["STH and recording, same_position"] = attach(model, SpectralTransportHomeostasis(**always), FrameAttentionRecorder())
+    return found
+
+
+def on_svd(model) -> dict[str, object]:
+    """The same for attention over time alone."""
+    found = {"no node": model, "no node, again": model}
+    found["TAR, D1 (paper)"] = attach(model, TemporalAttentionRegularization(levels=frozenset({1}), **PAPER))
+    found["TAR, all levels"] = attach(model, TemporalAttentionRegularization(**PAPER))
     return found
 
 
@@ -127,25 +116,13 @@ class Inside:
         return run
 
 
-def text(seed: int = 1, **options) -> list:
-    """A conditioning of random words."""
-    return [[torch.randn(1, WORDS, TEXT, generator=torch.manual_seed(seed)), options]]
-
-
-def synopsis() -> list:
-    """Key prompts spread over the video."""
-    placement = Placement((KeyPrompt("a"),) * KEY_PROMPTS, compression=4, fps=16.0)
-    marks = [KeyMark(placement, i, KEY_PROMPTS) for i in range(KEY_PROMPTS)]
-    return [cond for i, mark in enumerate(marks) for cond in text(i, **{KEY: mark})]
-
-
-def seconds(model, steps: int, positive: list) -> tuple[float, float]:
+def seconds(model, steps: int, subject: Subject, positive: list) -> tuple[float, float]:
     """Seconds of one sampling run, and how many of them were spent inside hooks."""
-    empty = torch.zeros(LATENT)
+    empty, negative = torch.zeros(subject.latent), subject.conditioning()
     noise = comfy.sample.prepare_noise(empty, 0)
     Inside.spent, started = 0.0, clock()
     with torch.inference_mode():
-        comfy.sample.sample(model, noise, steps, 4.0, "euler", "simple", positive, text(), empty, disable_pbar=True, seed=0)
+        comfy.sample.sample(model, noise, steps, 4.0, "euler", "simple", positive, negative, empty, disable_pbar=True, seed=0)
     return clock() - started, Inside.spent
 
 
@@ -171,18 +148,20 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=15, help="each round runs every candidate once, in another order")
     arguments.add_argument("--steps", type=int, default=1)
     arguments.add_argument("--only", nargs="+", default=[""], help="candidates whose names contain one of these")
+    arguments.add_argument("--network", choices=("wan", "svd"), default="wan", help="wan: every node; svd: TAR over time alone")
     options = arguments.parse_args()
+    subject, candidates = (SVD, on_svd) if options.network == "svd" else (WAN, on_wan)
     Inside.watch(SpectralTransportHomeostasis, StructuredActivationSteering, FrameAttentionRecorder, MassiveActivationRecorder)
     Inside.watch(TemporalAttentionRegularization, EntropyGuidance)
-    found = candidates(network())
+    found = candidates(subject.load())
     models = {name: m for i, (name, m) in enumerate(found.items()) if i < 2 or any(part in name for part in options.only)}
-    prompts = {name: synopsis() if name == VSP else text() for name in models}
+    prompts = {name: subject.synopsis() if name == VSP else subject.conditioning() for name in models}
     for name, model in models.items():
-        seconds(model, 1, prompts[name])
+        seconds(model, 1, subject, prompts[name])
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
     for done in range(options.rounds):
         for name, model in random.Random(done).sample(sorted(models.items()), len(models)):
-            times[name].append(seconds(model, options.steps, prompts[name]))
+            times[name].append(seconds(model, options.steps, subject, prompts[name]))
         print(f"round {done + 1} of {options.rounds}", file=sys.stderr, flush=True)
     device = comfy.model_management.get_torch_device_name(comfy.model_management.get_torch_device())
     print(f"{device}, {torch.get_num_threads()} threads, {options.rounds} rounds of {options.steps} steps\n{report(times)}")
