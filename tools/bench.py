@@ -30,12 +30,12 @@ from pack.py.techniques.record import FrameAttentionRecorder
 from pack.py.techniques.stas import StructuredActivationSteering
 from pack.py.techniques.sth import SpectralTransportHomeostasis
 from pack.py.techniques.tar import TemporalAttentionRegularization
+from pack.py.techniques.tar_presets import PAPER, PRESETS
 from pack.py.techniques.vsp import VideoSynopsisPrompting
 from tools.bench_networks import BLOCKS, KEY_PROMPTS, SVD, WAN, Subject
 
 VSP = f"VSP, {KEY_PROMPTS} key prompts"
 STAS = StructuredActivationSteering(channels=(100,), where=Where(blocks=frozenset({2})), window=Window(0.0, 1.0))
-PAPER = {"strength": 1.0, "sigma": 1.0, "sigma_unit": "latent frames"}
 
 
 def on_wan(model) -> dict[str, object]:
@@ -64,8 +64,8 @@ def on_wan(model) -> dict[str, object]:
 def on_svd(model) -> dict[str, object]:
     """The same for attention over time alone."""
     found = {"no node": model, "no node, again": model}
-    found["TAR, D1 (paper)"] = attach(model, TemporalAttentionRegularization(levels=frozenset({1}), **PAPER))
-    found["TAR, all levels"] = attach(model, TemporalAttentionRegularization(**PAPER))
+    for preset in (PAPER, "all levels"):
+        found[f"TAR, {preset}"] = attach(model, TemporalAttentionRegularization(**vars(PRESETS[preset])))
     return found
 
 

@@ -26,11 +26,12 @@ LONG, LONGER = 11, 13  # latent frames: 41 and 49 frames, a quarter and a half m
 JUMP = 8.0  # pixels between two frames: the radius of the smallest thing; moving things go 1.0 to 1.4
 VERB = re.compile(r" (is still|stays still|grows|shrinks|(moves|moving) (to the )?(left|right|up|down))")
 DEFAULT = "0.1, sigma 0.5 of the frames (the node's strength 1)"
+NARROW, PAPER = "0.1, sigma 0.25", "the paper: 1, sigma 1 latent frame"
 SETTINGS = {  # of the row's maximum; the node's strength multiplies that of its preset
     DEFAULT: TAR(strength=0.1, sigma=0.5),
     "0.2, sigma 0.5": TAR(strength=0.2, sigma=0.5),
-    "0.1, sigma 0.25": TAR(strength=0.1, sigma=0.25),
-    "the paper: 1, sigma 1 latent frame": TAR(strength=1.0, sigma=1.0, sigma_unit="latent frames"),
+    NARROW: TAR(strength=0.1, sigma=0.25),
+    PAPER: TAR(strength=1.0, sigma=1.0, sigma_unit="latent frames"),
 }
 PIXELS, FINE = "{:.1f}".format, "{:.2f}".format
 UNITS = {
@@ -162,15 +163,14 @@ def compared(
 
 def run(lab: Lab, part: str | None = None) -> None:
     """Writes the page, or one part of it again."""
-    paper = next(reversed(SETTINGS))
-    ours = {name: SETTINGS[name] for name in (DEFAULT, "0.1, sigma 0.25")}
+    ours = {name: SETTINGS[name] for name in (DEFAULT, NARROW)}
     unsaid, said = (
         partial(compared, title="Prompts that say nothing about motion"),
         partial(compared, title="Prompts of things that move"),
     )
     many = {"asked": moving(LONG_CLIPS, 34), "first_seed": FIRST_LONG_SEED}
     parts = {
-        "long": partial(said, **many, settings=ours | {paper: SETTINGS[paper]}, name="regularization_long", frames=LONG),
+        "long": partial(said, **many, settings=ours | {PAPER: SETTINGS[PAPER]}, name="regularization_long", frames=LONG),
         "longer": partial(said, **many, settings=ours, name="regularization_longer", frames=LONGER),
         "moving": partial(said, asked=moving(MOVING_CLIPS, 32), settings=ours, name="regularization_moving"),
         "free": partial(unsaid, asked=free(CLIPS, 31), settings=SETTINGS, name="regularization_free"),
